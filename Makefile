@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine with Python >= 3.11:
+#   make demo   train the reference model on the embedded people, evaluate it, draw pictures
+#   make test   every check: lint, types, architecture, tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Threads that wait for one another should not burn the core that the other needs.
+export OMP_WAIT_POLICY := passive
+
+.PHONY: setup demo test test-slow lint docs clean
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: pyproject.toml plugins/posegen-patn/pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "posegen needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]' -e plugins/posegen-patn
+	touch $@
+
+demo: setup
+	rm -rf demo
+	$(BIN)/posegen train --model patn --preset demo --out demo
+	$(BIN)/posegen eval demo --metrics ssim,psnr,l1,mask-l1 --limit 400 --grid demo/people.png
+	@echo "Pictures of people that the model has never seen: demo/people.png"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest -q -n 2
+
+test-slow: setup
+	$(BIN)/pytest -q -m slow
+
+docs: setup
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf demo runs site .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,38 @@
+"""posegen: train, evaluate, compare, share and use pose-guided person image synthesis.
+
+The names below are the Python API. They are loaded on first use, so that `import posegen`
+(and with it `posegen --help`) costs milliseconds and imports no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posegen.core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from posegen.config import experiment, preset
+    from posegen.evaluation import evaluate
+    from posegen.inference import PoseTransfer, load_model
+    from posegen.training import train
+
+__version__ = "0.1.0"
+__all__ = [
+    "PoseTransfer",
+    "__version__",
+    "evaluate",
+    "experiment",
+    "load_model",
+    "preset",
+    "train",
+]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "posegen.config": ("experiment", "preset"),
+        "posegen.evaluation": ("evaluate",),
+        "posegen.inference": ("PoseTransfer", "load_model"),
+        "posegen.training": ("train",),
+    },
+)

@@ -1,0 +1,1 @@
+"""The command line. The package stays empty so that `posegen --help` imports little."""

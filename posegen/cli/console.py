@@ -1,0 +1,41 @@
+"""The consoles that commands print to: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@cache
+def output() -> Console:
+    """The console for results."""
+    from rich.console import Console
+
+    return Console()
+
+
+@cache
+def errors() -> Console:
+    """The console for progress and errors."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, and nothing elsewhere; yields a function of (done, total)."""
+    from rich.progress import Progress
+
+    with Progress(console=errors(), transient=True, disable=not errors().is_terminal) as bars:
+        task = bars.add_task(title, total=None)
+
+        def advance(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        yield advance

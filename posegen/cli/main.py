@@ -1,0 +1,100 @@
+"""The command line: `posegen`. One file per command beside this one, each thin.
+
+Nothing here or at the top of a command's file imports torch: `posegen --help` must be instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from posegen.cli import config, data, evaluate, generate, plugins, train, weights
+
+app = typer.Typer(
+    name="posegen",
+    help="Train, evaluate, share and use models that show a person in another pose.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("generate")(generate.generate)
+app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
+app.add_typer(config.app, name="config")
+app.add_typer(plugins.app, name="plugins")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from posegen import __version__
+
+        print(f"posegen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    no_plugins: Annotated[
+        bool, typer.Option("--no-plugins", help="Leave out all third-party plugins.")
+    ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE", help="Load a module as a plugin (repeatable)."),
+    ] = None,
+) -> None:
+    """Options that hold for every command; plugins are discovered from the environment."""
+    if no_plugins:
+        os.environ["POSEGEN_NO_PLUGINS"] = "1"
+    if plugin:
+        before = os.environ.get("POSEGEN_PLUGINS", "")
+        os.environ["POSEGEN_PLUGINS"] = ",".join([*filter(None, [before]), *plugin])
+
+
+def _sentence(error: Exception) -> str:
+    """Return an error's message; one from a loading process comes wrapped in a traceback."""
+    text = str(error)
+    if "Traceback (most recent call last)" in text:
+        text = text.strip().splitlines()[-1].partition(": ")[2]
+    return text
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code.
+
+    0: done; 1: a failure; 2: the user's mistake; 130: stopped with Ctrl-C.
+    """
+    from posegen.core.errors import PosegenError
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments  # wherever it stands
+    try:
+        app([word for word in arguments if word != "--debug"], prog_name="posegen")
+    except PosegenError as error:
+        if debug:
+            raise
+        from posegen.cli.console import errors
+
+        errors().print("[bold red]error:[/]", end=" ")
+        errors().print(_sentence(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`posegen … | head`); keep Python from complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        kind = type(error).__name__
+        print(f"error: {kind}: {error} (--debug shows where)", file=sys.stderr)
+        sys.exit(1)

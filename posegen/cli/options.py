@@ -1,0 +1,56 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DataOption = Annotated[
+    str | None,
+    typer.Option("--data", metavar="NAME|PATH", help="A data set by name, or a folder of one."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value."),
+]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
+]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=0, help="Processes that load data (0: none beside the main one).")
+]
+
+
+def data_section(value: str) -> dict[str, Any]:
+    """Turn what was given as `--data` into a `data` section.
+
+    Raises:
+        PluginError, DataError: where it is neither a known name nor a folder of a known layout.
+    """
+    from posegen.core.specs import Kind
+    from posegen.data.detect import detect_layout
+    from posegen.plugins import registry
+
+    if value in registry().names(Kind.DATASET):
+        return {"name": value}
+    path = Path(value).expanduser()
+    if path.exists() or "/" in value:
+        return {"name": detect_layout(path, registry()), "root": str(path)}
+    registry().get(Kind.DATASET, value)  # raises, with the nearest names
+    raise AssertionError("unreachable: the name is not registered")
+
+
+def parse_size(text: str, option: str) -> tuple[int, int]:
+    """Read `HxW`.
+
+    Raises:
+        ConfigError: where it is not of that form.
+    """
+    from posegen.core.errors import ConfigError
+
+    height, cross, width = text.lower().partition("x")
+    if not (cross and height.isdigit() and width.isdigit()):
+        raise ConfigError(f"{option} {text}: write it as HEIGHTxWIDTH, for example 128x64.")
+    return int(height), int(width)

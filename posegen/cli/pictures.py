@@ -1,0 +1,41 @@
+"""Grids of pairs as PNG, for `posegen eval --grid` and `posegen data show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from posegen.config import ComponentOptions
+    from posegen.inference import PoseTransfer
+
+
+def draw_pairs(
+    section: ComponentOptions,
+    split: str,
+    path: Path,
+    *,
+    model: PoseTransfer | None = None,
+    count: int = 8,
+) -> None:
+    """Draw pairs spread over a split; with a model, also what it generates for them."""
+    import torch
+
+    from posegen.config import ComponentOptions
+    from posegen.config.parts import build_dataset, build_encoder
+    from posegen.data.loading import collate, to_batch
+    from posegen.inference.grids import pair_grid, sample_grid
+    from posegen.poses.layouts import layout
+
+    dataset = build_dataset(section, split)  # type: ignore[arg-type]
+    count = min(count, len(dataset))
+    pairs = dataset.__getitems__([len(dataset) * i // count for i in range(count)])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoder = ComponentOptions(name="gaussian") if model is None else model.config.encoder
+    device = torch.device("cpu") if model is None else model.device
+    batch = to_batch(collate(pairs), build_encoder(encoder), device)
+    if model is None:
+        pair_grid(batch, layout(dataset.layout)).save(path)
+        return
+    with torch.inference_mode():
+        sample_grid(batch, model.run(batch), layout(dataset.layout)).save(path)

@@ -1,0 +1,191 @@
+"""`posegen train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posegen.cli.options import DataOption, DeviceOption, SetOption, WorkersOption, data_section
+
+if TYPE_CHECKING:
+    from posegen.config import ExperimentConfig
+
+
+def train(
+    model: Annotated[str | None, typer.Option(help="Which model: `posegen plugins list`.")] = None,
+    preset: Annotated[str | None, typer.Option(help="One of the model's presets.")] = None,
+    data: DataOption = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A TOML file laid over the preset.")
+    ] = None,
+    set_: SetOption = None,
+    generator: Annotated[
+        str | None, typer.Option(help="Another backbone, all else unchanged.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run's folder [default: below runs/].")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, or the latest one.")
+    ] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Pairs per step, over all processes.")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Fixes all that is random.")] = None,
+    device: DeviceOption = "auto",
+    precision: Annotated[
+        str | None, typer.Option(metavar="32|bf16|fp16", help="Number format of the networks.")
+    ] = None,
+    compile_: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="torch.compile the networks.")
+    ] = None,
+    workers: WorkersOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the configuration and the sizes, train nothing.")
+    ] = False,
+) -> None:
+    """Train a model; several processes: torchrun --nproc-per-node N -m posegen train …
+
+    The configuration is the model's preset, then --config, then the options here, then --set.
+    """
+    flags = {
+        "training.steps": steps,
+        "training.batch_size": batch_size,
+        "training.precision": precision,
+        "training.compile": compile_,
+        "training.workers": workers,
+        "optimizer.lr": lr,
+        "seed": seed,
+    }
+    chosen = {"model": model, "preset": preset, "data": data, "generator": generator}
+    tree = _tree(flags)
+    if resume:
+        fixed = [f"--{name}" for name, value in chosen.items() if value is not None]
+        out, resolved = _resumed(out, tree, set_ or [], [*fixed, *(["--config"] if config else [])])
+    else:
+        resolved = _fresh(chosen, config, tree, set_ or [])
+    if dry_run:
+        _show(resolved)
+    else:
+        _train(resolved, out, resume, device)
+
+
+def _tree(flags: dict[str, Any]) -> dict[str, Any]:
+    from posegen.config import merge
+
+    tree: dict[str, Any] = {}
+    for key, value in flags.items():
+        if value is not None:
+            for part in reversed(key.split(".")):
+                value = {part: value}
+            tree = merge(tree, value)
+    return tree
+
+
+def _fresh(
+    chosen: dict[str, str | None], config: Path | None, flags: dict[str, Any], overrides: list[str]
+) -> ExperimentConfig:
+    from posegen.config import experiment, preset, read_toml
+    from posegen.core.errors import ConfigError
+    from posegen.core.specs import Kind
+    from posegen.plugins import registry
+
+    file = read_toml(config) if config else {}
+    model = chosen["model"] or file.get("model")
+    if not model:
+        models = ", ".join(registry().names(Kind.MODEL)) or "none is installed"
+        raise ConfigError(f"--model is missing; name one of: {models}.")
+    top: dict[str, Any] = {"model": model}
+    if chosen["data"]:
+        top["data"] = data_section(chosen["data"])
+    if chosen["generator"]:
+        top["generator"] = {"name": chosen["generator"]}
+    wanted = chosen["preset"] or file.get("preset")
+    if wanted is None and "data" in top:
+        # A folder in a published layout is trained with the preset that is published for it.
+        presets = registry().get(Kind.MODEL, model).load().presets
+        wanted = top["data"]["name"] if top["data"]["name"] in presets else None
+    base = preset(model, wanted or None)
+    return experiment(base, file, top, flags, {"preset": base["preset"]}, overrides=overrides)
+
+
+def _resumed(
+    out: Path | None, flags: dict[str, Any], overrides: list[str], fixed: list[str]
+) -> tuple[Path, ExperimentConfig]:
+    from posegen.config import experiment, merge
+    from posegen.core.errors import ConfigError
+    from posegen.training import Run
+    from posegen.training.run import latest
+
+    if fixed:
+        raise ConfigError(f"{fixed[0]} cannot be changed with --resume; leave it out.")
+    path = out or latest()
+    tree = merge(Run.open(path).config().tree(), flags)
+    return path, experiment(tree, overrides=overrides)
+
+
+def _train(config: ExperimentConfig, out: Path | None, resume: bool, device: str) -> None:
+    from posegen.cli.console import errors, output
+    from posegen.training import train
+    from posegen.training.display import Display, make_display
+
+    def display(step: int, total: int) -> Display:
+        title = "/".join(part for part in (config.model, config.preset) if part)
+        shown = make_display(output(), title, step, total)
+        data = config.data.name
+        shown.note(
+            f"{title} on {data}: steps {step} to {total}, batch {config.training.batch_size}"
+        )
+        for line in _remarks(config):
+            shown.note(line)
+        return shown
+
+    run, outcome = train(config, out, resume=resume, device=device, display=display)
+    if outcome.interrupted:
+        errors().print(
+            f"Stopped at step {outcome.step}, all saved. Go on: posegen train --resume "
+            f"--out {run.path}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(130)
+    output().print(
+        f"Done: {run.path}. Next: posegen eval {run.path}", highlight=False, soft_wrap=True
+    )
+
+
+def _remarks(config: ExperimentConfig) -> list[str]:
+    """What the summaries of the losses' components say: a user should know what is trained on."""
+    from posegen.core.specs import Kind
+    from posegen.plugins import registry
+
+    return [
+        f"loss {name} ×{loss.weight:g}: {registry().get(Kind.LOSS, loss.name).spec.summary}"
+        for name, loss in config.losses.items()
+        if loss.weight > 0
+    ]
+
+
+def _show(config: ExperimentConfig) -> None:
+    import tomli_w
+
+    from posegen.cli.console import output
+    from posegen.config.parts import build_dataset, build_encoder
+    from posegen.core.batches import TaskInfo
+    from posegen.training import build_method
+
+    output().print(tomli_w.dumps(config.tree()), highlight=False, markup=False)
+    data = build_dataset(config.data, "train")
+    task = TaskInfo(data.image_size, build_encoder(config.encoder).channels)
+    for name, network in build_method(config, task).networks.items():
+        count = sum(parameter.numel() for parameter in network.parameters())
+        output().print(f"{name}: {count:,} parameters", highlight=False)
+    output().print(
+        f"{len(data):,} training pairs of {data.image_size[0]}×{data.image_size[1]}, "
+        f"{config.training.total_steps:,} steps of {config.training.batch_size}",
+        highlight=False,
+    )

@@ -1,0 +1,25 @@
+"""Experiments as data: the schema, its sources, and how they become one configuration."""
+
+from posegen.config.resolve import experiment, options_of, preset
+from posegen.config.schema import (
+    ComponentOptions,
+    ExperimentConfig,
+    OptimizerConfig,
+    Precision,
+    TrainingConfig,
+)
+from posegen.config.sources import merge, parse_override, read_toml
+
+__all__ = [
+    "ComponentOptions",
+    "ExperimentConfig",
+    "OptimizerConfig",
+    "Precision",
+    "TrainingConfig",
+    "experiment",
+    "merge",
+    "options_of",
+    "parse_override",
+    "preset",
+    "read_toml",
+]

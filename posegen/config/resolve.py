@@ -1,0 +1,88 @@
+"""From a tree, a model and a preset to a complete, validated experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from posegen.config.schema import ComponentOptions, ExperimentConfig
+from posegen.config.sources import Tree, merge_all, parse_override
+from posegen.core.config import Config
+from posegen.core.errors import ConfigError, suggest
+from posegen.core.recipes import Model
+from posegen.core.specs import Kind
+from posegen.plugins import Registry, component_config, validate
+from posegen.plugins import registry as installed
+
+#: The sections of a configuration that name a component.
+SECTIONS = {
+    "data": Kind.DATASET,
+    "encoder": Kind.ENCODER,
+    "generator": Kind.GENERATOR,
+    "method": Kind.METHOD,
+}
+#: The sections that name several.
+GROUPS = {"discriminators": Kind.DISCRIMINATOR, "losses": Kind.LOSS}
+
+
+def preset(model: str, name: str | None = None, registry: Registry | None = None) -> Tree:
+    """Return the configuration tree of a model's preset.
+
+    Raises:
+        PluginError: for an unknown model.
+        ConfigError: for an unknown preset.
+    """
+    recipe: type[Model] = (registry or installed()).get(Kind.MODEL, model).load()
+    name = name or recipe.default_preset
+    if name not in recipe.presets:
+        raise ConfigError(
+            f"--preset {name}: model {model!r} has no such preset; {suggest(name, recipe.presets)}"
+        )
+    return merge_all([recipe.presets[name], {"model": model, "preset": name}])
+
+
+def experiment(
+    *trees: Mapping[str, Any], overrides: Iterable[str] = (), registry: Registry | None = None
+) -> ExperimentConfig:
+    """Lay trees over one another and validate the result, every component's options included.
+
+    Args:
+        trees: from the lowest to the highest.
+        overrides: `key=value` texts, laid on top in their order.
+        registry: where components are looked up; the installed ones by default.
+
+    Returns:
+        The configuration with every option of every component filled in.
+
+    Raises:
+        ConfigError: naming the key, and what is wrong with it.
+        PluginError: for an unknown component.
+    """
+    registry = registry or installed()
+    tree = merge_all([*trees, *(parse_override(text) for text in overrides)])
+    config: ExperimentConfig = validate(ExperimentConfig, tree, "", "the configuration")
+    filled: Tree = {
+        section: _fill(registry, kind, getattr(config, section), section)
+        for section, kind in SECTIONS.items()
+    }
+    for group, kind in GROUPS.items():
+        members: Mapping[str, ComponentOptions] = getattr(config, group)
+        filled[group] = {
+            key: _fill(registry, kind, member, f"{group}.{key}") for key, member in members.items()
+        }
+    return config.model_copy(update=filled)
+
+
+def options_of(
+    section: ComponentOptions, kind: Kind, where: str, registry: Registry | None = None
+) -> Config:
+    """Return the typed configuration of a section's component."""
+    return component_config(registry or installed(), kind, section.name, section.options, where)
+
+
+def _fill(
+    registry: Registry, kind: Kind, section: ComponentOptions, where: str
+) -> ComponentOptions:
+    options = options_of(section, kind, where, registry).model_dump(mode="json", exclude_none=True)
+    own = {key: getattr(section, key) for key in type(section).model_fields}
+    return type(section).model_validate({**own, **options})

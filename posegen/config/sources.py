@@ -1,0 +1,86 @@
+"""Trees of configuration: read from TOML, made from `--set`, laid over one another."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from posegen.core.errors import ConfigError
+
+Tree = dict[str, Any]
+
+
+def read_toml(path: Path) -> Tree:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: naming the file, and the line where the text is wrong.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: not a readable TOML file: {error}.") from None
+
+
+def parse_override(text: str) -> Tree:
+    """Turn `a.b=value` into a tree.
+
+    The value is read as TOML (numbers, true, [lists], "texts"); what is not TOML is taken as a
+    text, and `none` as "no value": it removes a section (`discriminators.shape=none`) and empties
+    an option.
+
+    Raises:
+        ConfigError: where there is no `=` or no key.
+    """
+    key, equals, value = text.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts):
+        raise ConfigError(f"--set {text}: write it as key.subkey=value.")
+    tree: Any = parse_value(value.strip())
+    for part in reversed(parts):
+        tree = {part: tree}
+    return tree  # type: ignore[no-any-return]
+
+
+def parse_value(text: str) -> Any:
+    """Read one value as `parse_override` does."""
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
+    """Lay one tree over another.
+
+    A section whose `name` changes loses the options of the old component (they would mean nothing
+    to the new one), except `image_size`, which every data set has, and a loss's `weight`. None
+    removes a section and empties an option.
+    """
+    result = dict(copy.deepcopy(dict(base)))
+    for key, value in over.items():
+        old = result.get(key)
+        if value is None and isinstance(old, Mapping):
+            del result[key]
+        elif isinstance(value, Mapping) and isinstance(old, Mapping):
+            if "name" in value and "name" in old and value["name"] != old["name"]:
+                old = {k: v for k, v in old.items() if k in ("image_size", "weight")}
+            result[key] = merge(old, value)
+        else:
+            result[key] = merge({}, value) if isinstance(value, Mapping) else copy.deepcopy(value)
+    return result
+
+
+def merge_all(trees: Iterable[Mapping[str, Any]]) -> Tree:
+    """Lay trees over one another, the last on top."""
+    result: Tree = {}
+    for tree in trees:
+        result = merge(result, tree)
+    return result

@@ -1,0 +1,158 @@
+"""What a plugin tells the engine about its components, without importing them.
+
+A spec is a small frozen record. Its `target` and `config` are `"module:attribute"` strings that are
+imported only when the component is used, so that listing a hundred plugins imports no torch.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+import pluggy
+
+#: Marks a function of a plugin module as a hook implementation.
+hookimpl = pluggy.HookimplMarker("posegen")
+
+
+class Kind(StrEnum):
+    """The kinds of components."""
+
+    ENCODER = "encoder"
+    GENERATOR = "generator"
+    DISCRIMINATOR = "discriminator"
+    LOSS = "loss"
+    METRIC = "metric"
+    DATASET = "dataset"
+    DETECTOR = "detector"
+    METHOD = "method"
+    MODEL = "model"
+    CONVERTER = "converter"
+
+
+#: The version of each kind's contract that this engine speaks. A plugin writes the number it was
+#: written for into its specs as a literal; it goes up only when an old plugin would break.
+CONTRACTS: dict[Kind, int] = dict.fromkeys(Kind, 1)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """One component: its name, where its code is, and what to know before loading it.
+
+    Attributes:
+        name: what users type; lower-case letters, digits and hyphens.
+        summary: one line for `posegen plugins list`.
+        target: `"module:attribute"` of the class (or function) that the kind's contract asks for.
+        config: `"module:Class"` of its `posegen.core.Config`, or None where it takes no options.
+        contract: the contract version it was written for; write the number, not `CONTRACTS[...]`.
+        licence: SPDX expression of the code.
+        source: where the method is from: a paper, a published repository.
+
+    Raises:
+        ValueError: for a name, target or config of the wrong form.
+    """
+
+    kind: ClassVar[Kind]
+    name: str
+    summary: str
+    target: str
+    config: str | None = None
+    contract: int
+    licence: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"component name {self.name!r} is not lower-case words with hyphens")
+        for field in ("target", "config"):
+            value = getattr(self, field)
+            if value is not None and not _TARGET.fullmatch(value):
+                raise ValueError(f"{field} {value!r} of {self.name!r} is not 'module:attribute'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec(Spec):
+    """A `posegen.core.PoseEncoder`."""
+
+    kind = Kind.ENCODER
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSpec(Spec):
+    """A `posegen.core.Generator` (backbone)."""
+
+    kind = Kind.GENERATOR
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorSpec(Spec):
+    """A `posegen.core.Discriminator`."""
+
+    kind = Kind.DISCRIMINATOR
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSpec(Spec):
+    """A `posegen.core.Loss`."""
+
+    kind = Kind.LOSS
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A `posegen.core.Metric`.
+
+    Attributes:
+        direction: which way is better.
+        protocol: how exactly the number is computed, in one line; printed in every report.
+    """
+
+    kind = Kind.METRIC
+    direction: Literal["higher", "lower"]
+    protocol: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A `posegen.core.PairDataset`.
+
+    Attributes:
+        marker: the file whose presence tells that a folder given as `--data PATH` is of this
+            layout; None for a data set that is not a folder.
+    """
+
+    kind = Kind.DATASET
+    marker: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorSpec(Spec):
+    """A `posegen.core.PoseDetector`."""
+
+    kind = Kind.DETECTOR
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSpec(Spec):
+    """A `posegen.core.Method`."""
+
+    kind = Kind.METHOD
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(Spec):
+    """A `posegen.core.Model`: a recipe with its presets."""
+
+    kind = Kind.MODEL
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConverterSpec(Spec):
+    """A `posegen.core.WeightsConverter` for checkpoints that somebody else published."""
+
+    kind = Kind.CONVERTER

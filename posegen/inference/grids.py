@@ -1,0 +1,112 @@
+"""Sample grids: source | source pose | target | target pose | generated | attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+from torch.nn import functional
+
+from posegen.core.batches import Batch, GeneratorOutput
+from posegen.poses.draw import draw_pose
+from posegen.poses.layouts import Layout
+
+_CELL_HEIGHT = 192  # pixels; smaller images are enlarged by a whole factor to about this
+_GAP, _HEADER = 6, 22
+_PAPER, _INK = (250, 250, 250), (40, 40, 48)
+# Dark blue over magenta and orange to light yellow, evenly growing in brightness.
+_HEAT = np.array(
+    [(4, 4, 22), (66, 12, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164)],
+    dtype=np.float64,
+)
+
+
+def sample_grid(
+    batch: Batch, output: GeneratorOutput, layout: Layout, *, target: bool = True
+) -> Image.Image:
+    """Draw one row per pair of a batch, with headings.
+
+    The attention column, where the generator gives `aux["attention"]`, is the mean over its blocks,
+    each picture scaled to its own range. `target=False` is for batches whose target is unknown.
+    """
+    size = (batch.source.shape[-2], batch.source.shape[-1])
+    scale = max(1, round(_CELL_HEIGHT / size[0]))
+    columns = _pair_columns(batch, layout, size, scale)
+    if not target:
+        del columns["target"]
+    columns["generated"] = pictures(output.image, scale)
+    if "attention" in output.aux:
+        columns["attention"] = heat_maps(output.aux["attention"], size, scale)
+    return lay_out(list(columns), list(columns.values()))
+
+
+def pair_grid(batch: Batch, layout: Layout) -> Image.Image:
+    """Draw the pairs of a batch with their poses."""
+    size = (batch.source.shape[-2], batch.source.shape[-1])
+    columns = _pair_columns(batch, layout, size, max(1, round(_CELL_HEIGHT / size[0])))
+    return lay_out(list(columns), list(columns.values()))
+
+
+def _pair_columns(
+    batch: Batch, layout: Layout, size: tuple[int, int], scale: int
+) -> dict[str, list[Image.Image]]:
+    return {
+        "source": pictures(batch.source, scale),
+        "source pose": [draw_pose(k, size, layout, scale) for k in batch.source_keypoints],
+        "target": pictures(batch.target, scale),
+        "target pose": [draw_pose(k, size, layout, scale) for k in batch.target_keypoints],
+    }
+
+
+def pictures(images: Tensor, scale: int = 1) -> list[Image.Image]:
+    """Turn images (B, 3, H, W) in [-1, 1] into pictures, enlarged by a whole factor."""
+    values = ((images.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
+    return [
+        Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).resize(
+            (image.shape[2] * scale, image.shape[1] * scale), Image.Resampling.NEAREST
+        )
+        for image in values
+    ]
+
+
+def heat_maps(attention: Tensor, size: tuple[int, int], scale: int = 1) -> list[Image.Image]:
+    """Turn attention maps (B, N, h, w) into coloured pictures of `scale`·`size`."""
+    mean = attention.detach().float().cpu().mean(dim=1, keepdim=True)
+    target = (size[0] * scale, size[1] * scale)
+    mean = functional.interpolate(mean, target, mode="bilinear", align_corners=False)[:, 0]
+    low = mean.amin((1, 2), keepdim=True)
+    spread = (mean.amax((1, 2), keepdim=True) - low).clamp_min(1e-6)
+    stops = np.linspace(0, 1, len(_HEAT))
+    result = []
+    for values in ((mean - low) / spread).numpy():
+        channels = [np.interp(values, stops, _HEAT[:, channel]) for channel in range(3)]
+        result.append(Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8)))
+    return result
+
+
+def lay_out(titles: Sequence[str], columns: Sequence[Sequence[Image.Image]]) -> Image.Image:
+    """Put columns of equally large pictures side by side under their titles."""
+    width, height = columns[0][0].size
+    font = ImageFont.load_default(size=13)
+    wide = max(width, *(int(font.getlength(title)) + 4 for title in titles))
+    rows = len(columns[0])
+    sheet = Image.new(
+        "RGB",
+        (_GAP + len(columns) * (wide + _GAP), _HEADER + rows * (height + _GAP)),
+        _PAPER,
+    )
+    pen = ImageDraw.Draw(sheet)
+    for number, (title, column) in enumerate(zip(titles, columns, strict=True)):
+        left = _GAP + number * (wide + _GAP)
+        pen.text((left + wide / 2, _HEADER / 2), title, fill=_INK, font=font, anchor="mm")
+        for row, picture in enumerate(column):
+            sheet.paste(picture, (left + (wide - width) // 2, _HEADER + row * (height + _GAP)))
+    return sheet
+
+
+def as_tensor(picture: Image.Image) -> Tensor:
+    """Turn a picture into (3, H, W) uint8."""
+    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)

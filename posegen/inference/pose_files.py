@@ -1,0 +1,97 @@
+"""Pose files: one person's keypoints as JSON.
+
+    {"layout": "openpose18", "size": [128, 64], "keypoints": [[31.5, 12.0, 1.0], null, …]}
+
+`size` is the (height, width) of the picture that the pixels count in; without it, the picture that
+the pose goes with, or the source for a wanted pose. A missing joint is null, or has visibility 0;
+[x, y] alone counts as seen.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posegen.core.errors import DataError
+from posegen.poses.layouts import Layout, layout
+from posegen.weights.files import write_json
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Keypoints (K, 3) as x, y in pixels and visibility, and the (H, W) of their picture."""
+
+    keypoints: Tensor
+    size: tuple[int, int] | None = None
+
+    def scaled_to(self, size: tuple[int, int], fallback: tuple[int, int]) -> Tensor:
+        """Return the keypoints in pixels of a picture of `size`."""
+        height, width = self.size or fallback
+        factor = torch.tensor([size[1] / width, size[0] / height])
+        moved = self.keypoints.clone()
+        # Pixel centres are at whole numbers, so the picture's edge is at -0.5.
+        moved[:, :2] = (moved[:, :2] + 0.5) * factor - 0.5
+        return moved
+
+
+def read_pose(path: Path, expected: str) -> Pose:
+    """Read a pose file.
+
+    Raises:
+        DataError: naming the file, the joint where there is one, and what is wrong.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such pose file.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error}).") from None
+    if isinstance(content, list):
+        content = {"keypoints": content}
+    if not isinstance(content, dict) or not isinstance(content.get("keypoints"), list):
+        raise DataError(f'{path}: needs an object with a list "keypoints" of [x, y, visibility].')
+    found = content.get("layout", expected)
+    if found != expected:
+        raise DataError(f"{path}: its layout is {found!r} and the model reads {expected!r}.")
+    return Pose(_keypoints(content["keypoints"], layout(expected), path), _size(content, path))
+
+
+def write_pose(path: Path, keypoints: Tensor, size: tuple[int, int], layout_name: str) -> None:
+    """Write one person's keypoints (K, 3)."""
+    points = [
+        [round(float(x), 2), round(float(y), 2), float(v)] if v > 0 else None
+        for x, y, v in keypoints
+    ]
+    write_json(path, {"layout": layout_name, "size": list(size), "keypoints": points})
+
+
+def _keypoints(rows: list[Any], joints: Layout, path: Path) -> Tensor:
+    if len(rows) != len(joints):
+        raise DataError(f"{path}: {len(rows)} keypoints where {joints.name} has {len(joints)}.")
+    points = torch.zeros(len(joints), 3)
+    for number, (name, row) in enumerate(zip(joints.joints, rows, strict=True)):
+        if row is None:
+            continue
+        numbers = isinstance(row, list) and all(type(v) in (int, float) for v in row)
+        if not numbers or len(row) not in (2, 3):
+            raise DataError(
+                f"{path}: keypoint {number} ({name}) is not [x, y, visibility] or null."
+            )
+        points[number] = torch.tensor([*row, 1.0][:3])
+    return points
+
+
+def _size(content: dict[str, Any], path: Path) -> tuple[int, int] | None:
+    size = content.get("size")
+    if size is None:
+        return None
+    if not (
+        isinstance(size, list) and len(size) == 2 and all(type(v) is int and v > 0 for v in size)
+    ):
+        raise DataError(f'{path}: "size" is not [height, width] in pixels.')
+    return size[0], size[1]

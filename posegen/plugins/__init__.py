@@ -1,0 +1,16 @@
+"""Hook specifications, discovery and the registry of components."""
+
+from posegen.plugins.build import build, component_config, validate
+from posegen.plugins.discovery import discover
+from posegen.plugins.registry import Component, PluginRecord, Registry, registry
+
+__all__ = [
+    "Component",
+    "PluginRecord",
+    "Registry",
+    "build",
+    "component_config",
+    "discover",
+    "registry",
+    "validate",
+]

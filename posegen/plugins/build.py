@@ -1,0 +1,66 @@
+"""From a name and options to a component."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from posegen.core.config import Config
+from posegen.core.errors import ConfigError, suggest
+from posegen.core.specs import Kind
+from posegen.plugins.registry import Registry
+
+
+def component_config(
+    registry: Registry, kind: Kind, name: str, options: Mapping[str, Any], where: str
+) -> Config:
+    """Validate a component's options.
+
+    Args:
+        registry: where the component is looked up.
+        kind: its kind.
+        name: its name.
+        options: key -> value.
+        where: the dotted place of the options in the configuration, for messages.
+
+    Raises:
+        PluginError: for an unknown component.
+        ConfigError: for an unknown key or a bad value, naming it and the nearest keys.
+    """
+    cls = registry.get(kind, name).load_config() or Config
+    config: Config = validate(cls, options, where, f"{kind} {name!r}")
+    return config
+
+
+def validate(cls: type[Any], options: Mapping[str, Any], where: str, what: str) -> Any:
+    """Validate `options` as the pydantic class `cls`; say what is wrong in one sentence."""
+    try:
+        return cls.model_validate(dict(options))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = [str(part) for part in first["loc"]]
+        key = ".".join([where, *path] if where else path)
+        if first["type"] == "extra_forbidden":
+            near = suggest(path[-1], _fields_at(cls, path[:-1]))
+            raise ConfigError(f"{key}: {what} has no such option; {near}") from None
+        if first["type"] == "missing":
+            raise ConfigError(
+                f"{key}: {what} needs a value; give it with `--set {key}=…`."
+            ) from None
+        reason = first["msg"].removeprefix("Value error, ")
+        given = first["input"]
+        raise ConfigError(f"{key}={given}: {reason[0].lower()}{reason[1:]}.") from None
+
+
+def _fields_at(cls: Any, path: list[str]) -> list[str]:
+    for part in path:
+        field = getattr(cls, "model_fields", {}).get(part)
+        cls = field.annotation if field else None
+    return list(getattr(cls, "model_fields", {}))
+
+
+def build(registry: Registry, kind: Kind, name: str, config: Config, *context: Any) -> Any:
+    """Build a component from its validated configuration and what its kind's contract adds."""
+    return registry.get(kind, name).load()(config, *context)

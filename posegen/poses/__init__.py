@@ -1,0 +1,1 @@
+"""Keypoint layouts and pose encoders."""

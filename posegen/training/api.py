@@ -1,0 +1,58 @@
+"""`posegen.train`: the function behind `posegen train`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from posegen.config import ExperimentConfig
+from posegen.training.display import Display, Silent
+from posegen.training.loop import Outcome, Trainer
+from posegen.training.process import join, leave
+from posegen.training.run import Run, default_path
+
+
+def train(
+    config: ExperimentConfig,
+    out: Path | str | None = None,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    display: Callable[[int, int], Display] | None = None,
+) -> tuple[Run, Outcome]:
+    """Train a model.
+
+    Under torchrun, every process calls this in the same way.
+
+    Args:
+        config: from `posegen.config.experiment`.
+        out: folder of the run; by default a new one below `runs/`.
+        resume: go on with the run that `out` holds.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        display: makes the display from (first step, last step); nothing is shown by default.
+
+    Returns:
+        The run, and how it ended.
+
+    Raises:
+        ConfigError, DataError, PluginError, WeightsError: before anything is trained.
+        TrainingError: where the training fails; what was saved before stays.
+    """
+    process = join(device)
+    try:
+        path = Path(process.agree(str(out if out is not None else default_path(config))))
+        if process.is_main:
+            run = Run.open(path) if resume else Run.create(path, config)
+        process.wait()
+        run = Run(path)
+        if resume and process.is_main:
+            run.write_config(config)
+        trainer = Trainer(run, config, process)
+        total = config.training.total_steps
+        chosen = display(trainer.stepper.index, total) if display and process.is_main else Silent()
+        try:
+            return run, trainer.train(chosen)
+        finally:
+            chosen.close()
+    finally:
+        leave(process)

@@ -1,0 +1,133 @@
+"""Checkpoints: everything that a run needs to go on exactly, in safetensors and JSON, no pickle.
+
+    checkpoints/step-00000500/
+        state.json                      step, optimiser settings, loss scales; written last
+        network-<name>.safetensors      weights and buffers
+        optimizer-<phase>.safetensors   Adam's moments
+        average.safetensors             the averaged generator, where there is one
+
+A checkpoint is written under a temporary name and renamed when complete, so one that has its name
+is whole, whatever the moment at which the process was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posegen.core.errors import WeightsError
+from posegen.core.pretrained import read_tensors
+from posegen.training.stepper import Stepper
+from posegen.weights.files import write_json, write_tensors
+from posegen.weights.folder import fill
+
+_PREFIX = "step-"
+
+
+def save(folder: Path, stepper: Stepper, keep: int) -> Path:
+    """Write a checkpoint of the stepper's state below `folder`, and delete all but the last `keep`.
+
+    Returns:
+        The checkpoint's folder.
+    """
+    final = folder / f"{_PREFIX}{stepper.index:08d}"
+    if final.exists():
+        return final
+    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for name, network in stepper.method.networks.items():
+        write_tensors(temporary / f"network-{name}.safetensors", network.state_dict())
+    groups: dict[str, Any] = {}
+    for phase, optimizer in stepper.optimizers.items():
+        state = optimizer.state_dict()
+        groups[phase] = state["param_groups"]
+        write_tensors(temporary / f"optimizer-{phase}.safetensors", _flatten(state["state"]))
+    if stepper.average is not None:
+        write_tensors(temporary / "average.safetensors", stepper.average.state_dict())
+    scalers = {phase: scaler.state_dict() for phase, scaler in stepper.scalers.items()}
+    write_json(
+        temporary / "state.json",
+        {"schema": 1, "step": stepper.index, "optimizers": groups, "scalers": scalers},
+    )
+    temporary.rename(final)
+    _sync_folder(folder)
+    for old in complete(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def complete(folder: Path) -> list[Path]:
+    """Return the whole checkpoints below `folder`, oldest first."""
+    return sorted(path for path in folder.glob(f"{_PREFIX}*") if (path / "state.json").is_file())
+
+
+def clean(folder: Path) -> None:
+    """Delete what a killed process left half-written."""
+    for path in folder.glob(".*.tmp"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def load(path: Path, stepper: Stepper) -> None:
+    """Put the state of a checkpoint into a stepper of the same configuration.
+
+    Raises:
+        WeightsError: where a file is missing, damaged, or of another configuration.
+    """
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path / 'state.json'}: not readable ({error}).") from None
+    for name, network in stepper.method.networks.items():
+        file = path / f"network-{name}.safetensors"
+        fill(network, read_tensors(file), file)
+    for phase, optimizer in stepper.optimizers.items():
+        groups = state["optimizers"][phase]
+        try:
+            tensors = read_tensors(path / f"optimizer-{phase}.safetensors")
+            moments = _unflatten(tensors, optimizer.param_groups[0]["params"])
+            optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        except (ValueError, IndexError, RuntimeError) as error:
+            raise WeightsError(
+                f"{path}: the optimiser of {phase!r} does not fit: {error}."
+            ) from None
+        stepper.scalers[phase].load_state_dict(state["scalers"][phase])
+    if stepper.average is not None:
+        fill(stepper.average, read_tensors(path / "average.safetensors"), path)
+    stepper.index = int(state["step"])
+
+
+def _flatten(state: dict[int, dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {
+        f"{number}.{name}": torch.as_tensor(value)
+        for number, values in state.items()
+        for name, value in values.items()
+    }
+
+
+def _unflatten(
+    tensors: dict[str, Tensor], parameters: list[Tensor]
+) -> dict[int, dict[str, Tensor]]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        number, _, name = key.partition(".")
+        if value.dim() > 0:
+            # In the parameter's own memory format: the fused Adam walks both side by side.
+            value = torch.empty_like(parameters[int(number)]).copy_(value)
+        state.setdefault(int(number), {})[name] = value
+    return state
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renaming itself survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

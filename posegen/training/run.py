@@ -1,0 +1,163 @@
+"""A run is a folder. Everything about it is in there, and nothing elsewhere.
+
+config.toml         the resolved configuration: `posegen train --config` repeats the run
+environment.json    versions, device, command
+metrics.jsonl       one line of JSON per logged step
+tensorboard/        the same, and the sample grids, for TensorBoard
+samples/            grids of test pairs as PNG
+checkpoints/        what --resume needs
+weights/            the generator as it is shared, used and evaluated
+scores.json         what `posegen eval` found
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from datetime import datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+from PIL import Image
+
+from posegen.config import ExperimentConfig, experiment, read_toml
+from posegen.core.errors import ConfigError
+from posegen.inference.grids import as_tensor
+from posegen.training import checkpoint
+from posegen.weights.files import write_atomically, write_json
+
+CONFIG = "config.toml"
+
+
+class Run:
+    """The folder of a run, and the files in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.weights = path / "weights"
+        self.samples = path / "samples"
+        self.metrics = path / "metrics.jsonl"
+
+    @classmethod
+    def create(cls, path: Path, config: ExperimentConfig) -> Run:
+        """Start a new run.
+
+        Raises:
+            ConfigError: where the folder has something in it.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            hint = " Continue that run with --resume, or" if (path / CONFIG).is_file() else ""
+            raise ConfigError(f"--out {path}: not an empty folder.{hint} choose another folder.")
+        run = cls(path)
+        for folder in (run.checkpoints, run.samples):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_json(path / "environment.json", environment())
+        run.write_config(config)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """Open an existing run.
+
+        Raises:
+            ConfigError: where there is none.
+        """
+        if not (path / CONFIG).is_file():
+            raise ConfigError(f"{path}: no run to continue (no {CONFIG} in it).")
+        run = cls(path)
+        checkpoint.clean(run.checkpoints)
+        return run
+
+    def config(self, overrides: list[str] | None = None) -> ExperimentConfig:
+        """Read the configuration, with `key=value` texts on top."""
+        return experiment(read_toml(self.path / CONFIG), overrides=overrides or [])
+
+    def write_config(self, config: ExperimentConfig) -> None:
+        """Write the configuration."""
+        text = f"# Made by posegen train.\n{tomli_w.dumps(config.tree())}"
+        write_atomically(self.path / CONFIG, text.encode())
+
+
+def default_path(config: ExperimentConfig, root: Path = Path("runs")) -> Path:
+    """Return a new folder's name: model, preset, and the time."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return root / "-".join(part for part in (config.model, config.preset, stamp) if part)
+
+
+def latest(root: Path = Path("runs")) -> Path:
+    """Return the run that was started last.
+
+    Raises:
+        ConfigError: where there is none.
+    """
+    found = [path.parent for path in root.glob(f"*/{CONFIG}")]
+    if not found:
+        raise ConfigError(f"--resume: no run below {root}/; name its folder with --out.")
+    return max(found, key=lambda path: (path / "environment.json").stat().st_mtime)
+
+
+def environment() -> dict[str, Any]:
+    """Describe what a run ran on, for whoever wants to repeat it."""
+    wanted = ("torch", "torchvision", "numpy")
+    packages = {
+        dist.name: dist.version
+        for dist in distributions()
+        if dist.name.startswith("posegen") or dist.name in wanted
+    }
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": dict(sorted(packages.items())),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "threads": torch.get_num_threads(),
+    }
+
+
+class Log:
+    """The scalars and pictures of a run: JSON lines, and TensorBoard events."""
+
+    def __init__(self, run: Run, step: int) -> None:
+        """Open the log to go on after `step`; what a killed process logged beyond is dropped."""
+        # Imported here: it takes a second, and only training writes events.
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self._drop_after(run.metrics, step)
+        self._lines = run.metrics.open("a", encoding="utf-8")
+        folder = str(run.path / "tensorboard")
+        self._events = SummaryWriter(folder, purge_step=step + 1 if step else None)  # type: ignore[no-untyped-call]
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Write a line, at once readable by others."""
+        self._lines.write(json.dumps({"step": step, **values}) + "\n")
+        self._lines.flush()
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+
+    def picture(self, step: int, picture: Image.Image) -> None:
+        """Show a sample grid in TensorBoard."""
+        self._events.add_image("samples", as_tensor(picture), step)  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Close both."""
+        self._lines.close()
+        self._events.close()  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def _drop_after(path: Path, step: int) -> None:
+        if not path.exists():
+            return
+        kept = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+            except (ValueError, KeyError, TypeError):
+                continue  # a line that a killed process did not finish
+        write_atomically(path, "".join(f"{line}\n" for line in kept).encode())

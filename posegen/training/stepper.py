@@ -1,0 +1,197 @@
+"""One optimisation step of any method: devices, precision, accumulation, clipping, averages."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from posegen.config import ExperimentConfig
+from posegen.core.batches import Batch
+from posegen.core.errors import TrainingError
+from posegen.core.methods import Method, StepContext
+from posegen.training.average import averaged
+from posegen.training.process import Process
+from posegen.training.randomness import derive
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class NonFiniteLoss(TrainingError):
+    """A loss that is not a finite number."""
+
+
+class Stepper:
+    """Owns a method's networks on a device, with their optimisers.
+
+    Attributes:
+        method: the method; its networks are moved to the device in place.
+        index: steps done so far.
+        optimizers: phase -> Adam.
+        average: the averaged generator, or None where `training.ema` is 0.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        config: ExperimentConfig,
+        device: torch.device | None = None,
+        process: Process | None = None,
+    ) -> None:
+        self.process = process or Process(device or torch.device("cpu"))
+        self.method, self.config, self.index = method, config, 0
+        training, device = config.training, self.process.device
+        layout = torch.channels_last if training.channels_last else torch.contiguous_format
+        for module in [*method.networks.values(), *method.frozen]:
+            module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+            module.train()
+        generator = method.networks["generator"]
+        self.average = averaged(generator, training.ema) if training.ema > 0 else None
+        if training.compile:
+            for network in method.networks.values():
+                network.compile()
+        self.optimizers = {phase: self._optimizer(phase) for phase in method.phases}
+        self.scalers = {
+            phase: torch.amp.GradScaler(device.type, enabled=training.precision == "fp16")
+            for phase in method.phases
+        }
+        self._wrapped = {phase: self._wrap(method.networks[phase]) for phase in method.phases}
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Run every phase once on `batch`.
+
+        Returns:
+            `"phase/term"` -> detached scalar on the device; `"phase/total"` is what was minimised.
+
+        Raises:
+            NonFiniteLoss: on the CPU, before the weights of that phase are touched. On other
+                devices nothing waits for the loss; `check` it when the values are read.
+        """
+        seed, rank = self.config.seed, self.process.rank
+        torch.manual_seed(derive(seed, "dropout", self.index, rank))
+        random = torch.Generator().manual_seed(derive(seed, "method", self.index, rank))
+        factor = learning_rate_factor(self.config, self.index)
+        parts = batch.split(self.config.training.accumulate)
+        contexts = [StepContext(networks={}, random=random) for _ in parts]
+        terms: dict[str, Tensor] = {}
+        for phase in self.method.phases:
+            self._set_rate(phase, factor)
+            terms.update(self._phase(phase, parts, contexts))
+        if self.average is not None:
+            self.average.update_parameters(self.method.networks["generator"])
+        self.index += 1
+        return terms
+
+    def _phase(
+        self, phase: str, parts: list[Batch], contexts: list[StepContext]
+    ) -> dict[str, Tensor]:
+        optimizer, scaler = self.optimizers[phase], self.scalers[phase]
+        optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        whole = sum(len(part) for part in parts)
+        with self._training_only(phase):
+            for number, (part, context) in enumerate(zip(parts, contexts, strict=True)):
+                context.networks = {**self.method.networks, phase: self._wrapped[phase]}
+                share = len(part) / whole
+                with self._autocast(), self._sync(phase, last=number == len(parts) - 1):
+                    loss, terms = self.method.loss(phase, part, context)
+                    if loss.device.type == "cpu":
+                        check({f"{phase}/total": loss.detach()}, self.index)
+                    torch.autograd.backward(scaler.scale(loss * share))
+                for name, value in {**terms, "total": loss.detach()}.items():
+                    key = f"{phase}/{name}"
+                    sums[key] = sums[key] + value * share if key in sums else value * share
+        if self.config.training.clip_norm is not None:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(
+                self.method.networks[phase].parameters(), self.config.training.clip_norm
+            )
+        scaler.step(optimizer)
+        scaler.update()
+        return sums
+
+    @contextlib.contextmanager
+    def _training_only(self, phase: str) -> Iterator[None]:
+        """Take gradients for one network only; the others just pass them on."""
+        others = [net for name, net in self.method.networks.items() if name != phase]
+        for network in others:
+            network.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for network in others:
+                network.requires_grad_(True)
+
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        dtype = _AUTOCAST.get(self.config.training.precision)
+        if dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.process.device.type, dtype=dtype)
+
+    def _sync(self, phase: str, *, last: bool) -> contextlib.AbstractContextManager[object]:
+        """Average gradients over the processes once, with the last part of the batch."""
+        network = self._wrapped[phase]
+        if isinstance(network, DistributedDataParallel) and not last:
+            return network.no_sync()
+        return contextlib.nullcontext()
+
+    def _wrap(self, network: nn.Module) -> nn.Module:
+        if not self.process.distributed:
+            return network
+        device = self.process.device
+        return DistributedDataParallel(
+            network,
+            device_ids=[device] if device.type == "cuda" else None,
+            # Buffers stay each process's own: broadcasting them between a discriminator's two
+            # passes would change what the first one needs for its gradient.
+            broadcast_buffers=False,
+            gradient_as_bucket_view=True,
+        )
+
+    def _optimizer(self, phase: str) -> torch.optim.Adam:
+        options = self.config.optimizer
+        return torch.optim.Adam(
+            self.method.networks[phase].parameters(),
+            lr=self._rate(phase),
+            betas=(options.beta1, options.beta2),
+            weight_decay=options.weight_decay,
+            fused=self.process.device.type in ("cpu", "cuda"),
+        )
+
+    def _rate(self, phase: str) -> float:
+        return self.config.optimizer.lr * self.config.optimizer.scale.get(phase, 1.0)
+
+    def _set_rate(self, phase: str, factor: float) -> None:
+        for group in self.optimizers[phase].param_groups:
+            group["lr"] = self._rate(phase) * factor
+
+
+def learning_rate_factor(config: ExperimentConfig, step: int) -> float:
+    """Return the factor of the learning rate in step `step` (from 0).
+
+    As published: 1 for `constant_epochs`, then falling by 1/(decay_epochs + 1) an epoch. In epoch e
+    (from 0) it is 1 - max(0, e + 2 - constant) / (decay + 1), never below 0.
+    """
+    training = config.training
+    if training.decay_epochs == 0:
+        return 1.0
+    epoch = step // training.steps_per_epoch
+    late = max(0, epoch + 2 - training.constant_epochs)
+    return max(0.0, 1.0 - late / (training.decay_epochs + 1))
+
+
+def check(terms: dict[str, Tensor], step: int) -> dict[str, float]:
+    """Read losses as numbers.
+
+    Raises:
+        NonFiniteLoss: naming the first that is not finite.
+    """
+    values = {name: float(value) for name, value in terms.items()}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise NonFiniteLoss(f"the loss {name} is {value} in step {step}")
+    return values

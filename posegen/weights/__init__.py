@@ -1,0 +1,1 @@
+"""Weights as shareable folders of safetensors and JSON."""

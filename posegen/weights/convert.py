@@ -1,0 +1,64 @@
+"""Published checkpoints into folders of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posegen.config import ComponentOptions
+from posegen.config.parts import build_encoder, build_generator
+from posegen.core.batches import TaskInfo
+from posegen.core.contracts import WeightsConverter
+from posegen.core.errors import ConfigError, WeightsError
+from posegen.core.pretrained import read_tensors
+from posegen.core.specs import Kind
+from posegen.plugins import registry
+from posegen.weights.folder import WeightsConfig, fill, packages_of, save_weights
+
+
+def convert(
+    checkpoint: Path,
+    out: Path,
+    converter: str,
+    *,
+    encoder: str | None = None,
+    image_size: tuple[int, int] | None = None,
+) -> WeightsConfig:
+    """Convert a published generator checkpoint to a folder of weights.
+
+    The file is read without unpickling code; the result is checked by loading it into the network.
+
+    Args:
+        checkpoint: the published file, e.g. `latest_net_netG.pth`.
+        out: the folder to write.
+        converter: name of the converter, e.g. `patn-official`.
+        encoder: the encoder that it was trained with, where the converter's guess is wrong.
+        image_size: (H, W), where the converter's guess is wrong.
+
+    Raises:
+        WeightsError: where the file is not what the converter knows, or not a generator's.
+        ConfigError: where `out` has something in it already.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"--out {out}: exists and is not an empty folder; choose another.")
+    worker: WeightsConverter = registry().get(Kind.CONVERTER, converter).load()()
+    tree, tensors = worker.convert(read_tensors(checkpoint), checkpoint)
+    if "generator" not in tree:
+        raise WeightsError(
+            f"{checkpoint}: a discriminator's checkpoint; generating needs only the generator's, "
+            "so give that one."
+        )
+    chosen = ComponentOptions(name=encoder) if encoder else ComponentOptions(**tree["encoder"])
+    maps = build_encoder(chosen)
+    config = WeightsConfig(
+        model=str(tree.get("model", tree["generator"]["name"])),
+        generator=ComponentOptions(**tree["generator"]),
+        encoder=chosen,
+        layout=maps.layout,
+        image_size=image_size or tuple(tree["image_size"]),
+        packages=packages_of(ComponentOptions(**tree["generator"]), chosen),
+        training={"converted_from": checkpoint.name, "converter": converter},
+    )
+    task = TaskInfo(config.image_size, maps.channels)
+    fill(build_generator(config.generator, task), tensors, checkpoint)
+    save_weights(out, config, tensors)
+    return config

@@ -1,0 +1,343 @@
+"""The command line as a user meets it: fast, exact, one sentence per mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import posegen
+from posegen.cli import main
+
+TINY = """
+[data]
+image_size = [32, 16]
+identities = 2
+pictures = 2
+test_identities = 2
+[generator]
+ngf = 4
+blocks = 1
+[discriminators.appearance]
+ngf = 4
+blocks = 1
+[discriminators.shape]
+ngf = 4
+blocks = 1
+[losses.perceptual]
+weight = 0
+[training]
+batch_size = 2
+steps = 2
+sample_pairs = 2
+"""
+
+
+def posegen_command(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "posegen", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
+    """Run the command line in this process."""
+    code = 0
+    try:
+        main.run([str(word) for word in words])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def fresh_consoles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consoles keep the stream that they were made with; each test has its own."""
+    from posegen.cli import console
+
+    console.output.cache_clear()
+    console.errors.cache_clear()
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained run, made by the command line."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "tiny.toml").write_text(TINY)
+    words = ["train", "--model", "patn", "--config", folder / "tiny.toml", "--out", folder / "run"]
+    done = posegen_command(*words)
+    assert done.returncode == 0, done.stderr
+    assert "step 2/2" in done.stdout
+    assert f"Next: posegen eval {folder / 'run'}" in done.stdout
+    return folder / "run"
+
+
+def test_help_and_import_are_instant_and_need_no_torch() -> None:
+    code = (
+        "import sys, posegen\n"
+        "from posegen.cli import main\n"
+        "try: main.run({words!r})\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert 'torch' not in sys.modules and 'kornia' not in sys.modules\n"
+    )
+    for words in (["--help"], ["train", "--help"], ["plugins", "list"], ["--version"]):
+        fastest = min(_seconds([sys.executable, "-c", code.format(words=words)]) for _ in range(3))
+        assert fastest < 1.0, (words, fastest)  # 0.2 s on an idle machine
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def test_the_python_api_is_what_it_says() -> None:
+    for name in posegen.__all__:
+        assert getattr(posegen, name) is not None
+    assert set(posegen.__all__) - {"__version__"} == set(dir(posegen))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = posegen.nothing  # type: ignore[attr-defined]
+
+
+def test_plugins_list(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "plugins", "list")
+    assert code == 0
+    for word in ("patn-resnet", "posegen-patn", "lpips", "people", "adversarial", "patn-official"):
+        assert word in out
+    content = json.loads(call(capsys, "plugins", "list", "--json", "--kind", "model")[1])
+    assert [row["name"] for row in content["components"]] == ["patn"]
+    assert content["broken"] == []
+    code, _, err = call(capsys, "plugins", "list", "--kind", "modell")
+    assert code == 2
+    assert "did you mean 'model'" in err
+
+
+def test_no_plugins_leaves_the_built_ins() -> None:
+    done = posegen_command("--no-plugins", "plugins", "list", "--json")
+    packages = {row["package"] for row in json.loads(done.stdout)["components"]}
+    assert packages == {"posegen"}
+
+
+def test_config_show_is_complete_toml(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "config", "show", "--model", "patn", "--set", "generator.ngf=5")
+    tree = tomllib.loads(out)
+    assert code == 0
+    assert tree["generator"]["ngf"] == 5
+    assert tree["training"]["channels_last"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train"], "--model is missing; name one of: patn."),
+        (["train", "--model", "pattn"], "no model 'pattn'; did you mean 'patn'?"),
+        (
+            ["train", "--model", "patn", "--preset", "x"],
+            "--preset x: model 'patn' has no such preset",
+        ),
+        (
+            ["train", "--model", "patn", "--data", "peple"],
+            "no dataset 'peple'; did you mean 'people'?",
+        ),
+        (["train", "--model", "patn", "--data", "./none"], "none: no such folder"),
+        (["train", "--model", "patn", "--set", "a"], "--set a: write it as key.subkey=value."),
+        (
+            ["train", "--model", "patn", "--device", "cuda:99", "--out", "{tmp}/x"],
+            "--device cuda:99",
+        ),
+        (["train", "--resume", "--out", "{tmp}/none"], "no run to continue"),
+        (["train", "--resume", "--model", "patn"], "--model cannot be changed with --resume"),
+        (["eval", "{tmp}/none"], "no such run or weights"),
+        (["eval", "{tmp}"], "no config.json in it"),
+        (["eval", "{run}", "--metrics", "ssmi"], "no metric 'ssmi'; did you mean 'ssim'?"),
+        (["eval", "{run}", "--split", "val"], "--split val: there are train and test."),
+        (["eval", "{run}", "--set", "data.image_size=[64,32]"], "data's images are [64, 32]"),
+        (
+            ["data", "export", "people", "{tmp}/x", "--size", "9"],
+            "--size 9: write it as HEIGHTxWIDTH",
+        ),
+        (["data", "export", "people", "{tmp}/x", "--layout", "coco"], "--layout coco: there are"),
+        (
+            ["config", "show", "--model", "patn", "--config", "{tmp}/no.toml"],
+            "no such configuration",
+        ),
+    ],
+)
+def test_mistakes_get_a_sentence_and_exit_code_2(
+    words: list[str], sentence: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = call(capsys, *(word.format(tmp=tmp_path, run=run) for word in words))
+    assert sentence in err
+    assert code == 2
+    assert "Traceback" not in err + out
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_mistake_in_a_loading_process_is_a_sentence_too(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    small = ["--set", "data.identities=2", "--set", "data.pictures=2"]
+    done = posegen_command("data", "export", "people", folder, "--size", "32x16", *small)
+    assert done.returncode == 0, done.stderr
+    victims = sorted((folder / "market_data" / "train").iterdir())
+    for victim in victims:
+        victim.write_bytes(b"not a picture")
+    # The file without its data section, which is about people.
+    config = tmp_path / "rest.toml"
+    config.write_text(TINY[TINY.index("[generator]") :])
+    words = ["train", "--model", "patn", "--preset", "demo", "--data", folder, "--config", config]
+    sized = ["--set", "data.image_size=[32,16]", "--workers", "1", "--out", tmp_path / "run"]
+    done = posegen_command(*words, *sized)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "market_data/train/" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = posegen_command("train", "--model", "pattn", "--debug")
+    assert "Traceback" in done.stderr
+
+
+def test_dry_run_trains_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(TINY)
+    code, out, _ = call(capsys, "train", "--model", "patn", "--config", "tiny.toml", "--dry-run")
+    assert code == 0
+    assert "generator:" in out and "parameters" in out  # noqa: PT018
+    assert "4 training pairs of 32×16, 2 steps of 2" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"]
+
+
+def test_eval_scores_the_model_beside_the_baseline(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("POSEGEN_OFFLINE", "1")
+    grid = tmp_path / "grid.png"
+    words = ["eval", run, "--metrics", "ssim,lpips,psnr,l1", "--limit", "2"]
+    code, out, err = call(capsys, *words, "--grid", grid)
+    assert code == 0
+    assert "copy the source" in out
+    assert "patn" in out
+    assert "alexnet" in out + err  # which file of weights is missing,
+    assert "--lpips-weights" in out + err  # and which option takes it
+    scores = json.loads((run / "scores.json").read_text())
+    assert scores["pairs"] == 2
+    assert scores["scores"]["patn"]["ssim"]["value"] is not None
+    assert scores["scores"]["patn"]["lpips"]["value"] is None
+    printed = json.loads(call(capsys, *words, "--json")[1])
+    assert printed["scores"] == scores["scores"]
+    with Image.open(grid) as picture:
+        assert picture.format == "PNG"
+
+
+def test_generate_from_photo_and_poses(run: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    Image.new("RGB", (48, 96), (200, 30, 30)).save(photo)
+    points = [[x, y, 1.0] for x, y in zip(range(10, 28), range(20, 56, 2), strict=True)]
+    poses = []
+    for name, rows in {"p": points, "q": [*points[:-1], None], "r": points[::-1]}.items():
+        poses.append(tmp_path / f"{name}.json")
+        poses[-1].write_text(json.dumps({"size": [96, 48], "keypoints": rows}))
+    words = ["--source", photo, "--source-pose", poses[0], "--out", tmp_path / "out", "--grid"]
+    targets = [word for pose in poses[1:] for word in ("--target-pose", pose)]
+    done = posegen_command("generate", "--weights", run, *words, *targets)
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a_grid.png", "a_q.png", "a_r.png"]
+    model = posegen.load_model(run)
+    made = model.generate(photo, poses[0], [str(pose) for pose in poses[1:]])
+    single = model.generate(photo, poses[0], poses[2])
+    with Image.open(tmp_path / "out" / "a_r.png") as written:
+        assert written.size == (16, 32)
+        assert written.tobytes() == made[1].tobytes() == single.tobytes()
+
+
+def published_tensors(run: Path) -> dict[str, torch.Tensor]:
+    """Made-up weights of a PATN generator under the published names (instance norm, ngf 4)."""
+    random = torch.Generator().manual_seed(0)
+    tensors: dict[str, torch.Tensor] = {}
+
+    def conv(name: str, out: int, into: int, size: int) -> None:
+        tensors[f"{name}.weight"] = torch.randn(out, into, size, size, generator=random) * 0.1
+        tensors[f"{name}.bias"] = torch.randn(out, generator=random) * 0.1
+
+    for stream, channels in (("stream1_down", 3), ("stream2_down", 36)):
+        conv(f"model.{stream}.1", 4, channels, 7)
+        conv(f"model.{stream}.4", 8, 4, 3)
+        conv(f"model.{stream}.7", 16, 8, 3)
+        # What PyTorch 0.3 left in checkpoints of instance norm.
+        tensors[f"model.{stream}.2.running_mean"] = torch.zeros(4)
+    for block, wide in ((0, 16), (1, 32)):
+        conv(f"model.att.{block}.conv_block_stream1.1", 16, 16, 3)
+        conv(f"model.att.{block}.conv_block_stream1.6", 16, 16, 3)
+        conv(f"model.att.{block}.conv_block_stream2.1", wide, wide, 3)
+        conv(f"model.att.{block}.conv_block_stream2.6", 16, wide, 3)
+    tensors["model.stream1_up.0.weight"] = torch.randn(16, 8, 3, 3, generator=random) * 0.1
+    tensors["model.stream1_up.0.bias"] = torch.zeros(8)
+    tensors["model.stream1_up.3.weight"] = torch.randn(8, 4, 3, 3, generator=random) * 0.1
+    tensors["model.stream1_up.3.bias"] = torch.zeros(4)
+    conv("model.stream1_up.7", 3, 4, 7)
+    return tensors
+
+
+def test_convert_a_published_checkpoint_and_use_it(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "latest_net_netG.pth"
+    torch.save(published_tensors(run), file)
+    words = ["weights", "convert", file, "--from", "patn-official", "--out", tmp_path / "shared"]
+    code, out, err = call(capsys, *words)
+    assert code == 0, err
+    assert "encoder one-hot" in out
+    model = posegen.load_model(tmp_path / "shared")
+    assert model.image_size == (256, 176)
+    points = torch.tensor([[60.0 + i, 20.0 + 10 * i, 1.0] for i in range(18)])
+    made = model.generate(torch.zeros(3, 256, 176, dtype=torch.uint8), points, points)
+    assert made.size == (176, 256)
+    code, _, err = call(capsys, *words)
+    assert code == 2
+    assert "not an empty folder" in err
+
+
+def test_what_is_no_checkpoint_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Code:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (print, ("unpickled!",))
+
+    contents = {"weird": {"weird": torch.zeros(1)}, "code": Code(), "list": [1, 2]}
+    for name, content in contents.items():
+        file = tmp_path / f"{name}.pth"
+        torch.save(content, file)
+        words = ["weights", "convert", file, "--from", "patn-official", "--out", tmp_path / "out"]
+        code, out, err = call(capsys, *words)
+        assert code == 2
+        assert str(file) in err
+        assert "unpickled!" not in out
+        assert not (tmp_path / "out").exists()
+    code, _, err = call(capsys, *words[:4], "patn-oficial", *words[5:])
+    assert "did you mean 'patn-official'?" in err
+
+
+def test_weights_info(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "weights", "info", run)
+    told = json.loads(out)
+    assert code == 0
+    assert told["generator"]["name"] == "patn"
+    assert told["packages"] == {"posegen": posegen.__version__, "posegen-patn": "0.1.0"}
+    assert told["training"]["step"] == 2
+    alone = json.loads(call(capsys, "weights", "info", run / "weights" / "model.safetensors")[1])
+    assert alone == told
+    assert load_file(run / "weights" / "model.safetensors")

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from posegen.core.batches import Pair
+from posegen.core.errors import DataError
+from posegen.data.loading import RawBatch, collate, to_batch, to_uint8
+from posegen.data.published import PublishedDataset
+from posegen.poses.config import GaussianConfig
+from posegen.poses.encoders import GaussianEncoder
+
+CPU = torch.device("cpu")
+
+
+def pair(value: int, masked: bool = True) -> Pair:
+    image = torch.full((3, 8, 4), value, dtype=torch.uint8)
+    keypoints = torch.tensor([[1.0, 2.0, 1.0]]).repeat(18, 1)
+    mask = torch.zeros(1, 8, 4, dtype=torch.uint8)
+    mask[:, 2:5] = 255
+    return Pair(
+        source=image,
+        target=255 - image,
+        source_keypoints=keypoints,
+        target_keypoints=keypoints + torch.tensor([1.0, 1.0, 0.0]),
+        source_name=f"s{value}",
+        target_name=f"t{value}",
+        source_mask=mask if masked else None,
+        target_mask=255 - mask if masked else None,
+    )
+
+
+@pytest.fixture
+def encoder() -> GaussianEncoder:
+    return GaussianEncoder(GaussianConfig())
+
+
+def test_collate_stacks_without_converting() -> None:
+    raw = collate([pair(0), pair(255), pair(51)])
+    assert len(raw) == 3
+    assert raw.source.shape == (3, 3, 8, 4)
+    assert raw.source.dtype == torch.uint8
+    assert raw.target_names == ["t0", "t255", "t51"]
+    assert raw.source_mask is not None
+    assert raw.source_mask.dtype == torch.uint8
+
+
+def test_batch_is_normalised_and_encoded(encoder: GaussianEncoder) -> None:
+    raw = collate([pair(0), pair(255), pair(51)])
+    batch = to_batch(raw, encoder, CPU)
+    assert batch.source[:, 0, 0, 0].tolist() == pytest.approx([-1, 1, -0.6])
+    assert batch.source.dtype == batch.source_pose.dtype == torch.float32
+    assert batch.source_mask is not None
+    assert batch.target_mask is not None
+    assert torch.equal(batch.source_mask + batch.target_mask, torch.ones(3, 1, 8, 4))
+    assert torch.equal(batch.source_pose, encoder(raw.source_keypoints, (8, 4)))
+    assert torch.equal(batch.target_pose, encoder(raw.target_keypoints, (8, 4)))
+    assert batch.source_names == ["s0", "s255", "s51"]
+    for name in ("source", "target", "source_pose", "target_pose"):
+        assert getattr(batch, name).is_contiguous(memory_format=torch.channels_last)
+    assert raw.source[0].max() == 0  # the CPU's tensors are left as they were
+
+
+def test_no_masks(encoder: GaussianEncoder) -> None:
+    batch = to_batch(collate([pair(1, masked=False)]), encoder, CPU)
+    assert batch.source_mask is None
+    assert batch.target_mask is None
+
+
+def test_uint8_round_trip_is_exact(encoder: GaussianEncoder) -> None:
+    levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
+    raw = collate([pair(0)._replace(source=levels[0])])
+    assert torch.equal(to_uint8(to_batch(raw, encoder, CPU).source), levels)
+
+
+def test_to_uint8_rounds_and_clamps() -> None:
+    # The last is 254.6 of 255, which truncation would make 254.
+    image = torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5, 254.6 / 127.5 - 1])
+    assert to_uint8(image).tolist() == [0, 0, 128, 255, 255, 255]
+    assert to_uint8(torch.ones(1, 3, 2, 2, dtype=torch.bfloat16)).dtype == torch.uint8
+
+
+def test_pins_tensors_and_keeps_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[torch.Size] = []
+
+    def pin(tensor: torch.Tensor) -> torch.Tensor:
+        pinned.append(tensor.shape)
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    raw = collate([pair(3)]).pin_memory()
+    assert isinstance(raw, RawBatch)
+    assert len(pinned) == 6
+    assert raw.source_names == ["s3"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_pinned_batch_reaches_the_gpu(encoder: GaussianEncoder) -> None:
+    raw = collate([pair(3), pair(7)]).pin_memory()
+    assert raw.source.is_pinned()
+    assert raw.source_keypoints.is_pinned()
+    batch = to_batch(raw, encoder, torch.device("cuda"))
+    expected = to_batch(raw, encoder, CPU)
+    torch.testing.assert_close(batch.source.cpu(), expected.source)
+    torch.testing.assert_close(batch.target_pose.cpu(), expected.target_pose)
+
+
+def test_loads_in_two_processes_and_reports_bad_files(market: Any) -> None:
+    """PyTorch puts a process's traceback into the message; its last line is our sentence."""
+    dataset = PublishedDataset(market.save(), "train")
+    (market.images / "c.png").write_bytes(b"broken")
+    loader = DataLoader(
+        dataset, batch_size=2, num_workers=2, collate_fn=collate, multiprocessing_context="spawn"
+    )
+    batches = iter(loader)
+    raw = next(batches)
+    assert isinstance(raw, RawBatch)
+    assert raw.source_names == ["a.png", "b.png"]
+    assert torch.equal(raw.target[1], market.pixels[0])
+    with pytest.raises(DataError) as caught:
+        next(batches)
+    assert "c.png: cannot be decoded as an image" in str(caught.value).strip().splitlines()[-1]

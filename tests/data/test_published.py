@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import pickle
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torchvision.io import write_png
+
+from posegen.core.errors import DataError
+from posegen.data.config import DeepFashionConfig, Market1501Config
+from posegen.data.published import PublishedDataset
+
+JOINTS = 18
+
+
+def numbers(value: int, count: int = JOINTS) -> list[int]:
+    return [value] * count
+
+
+def test_reads_pairs_images_and_keypoints(market: Any) -> None:
+    dataset = PublishedDataset(market.save(), "train")
+    assert len(dataset) == 4
+    assert dataset.image_size == (16, 8)
+    pair = dataset[2]
+    assert (pair.source_name, pair.target_name) == ("a.png", "c.png")
+    assert torch.equal(pair.source, market.pixels[0])
+    assert torch.equal(pair.target, market.pixels[2])
+    assert pair.source_mask is None
+    assert pair.source_keypoints[0].tolist() == [0, 1, 1]  # x, y, visibility of the nose
+    assert pair.source_keypoints[16:].tolist() == [[0, 0, 0], [0, 0, 0]]  # either is -1
+
+
+def test_is_a_sequence(market: Any) -> None:
+    dataset = PublishedDataset(market.save(), "train")
+    assert len(list(dataset)) == 4
+    assert dataset[-1].source_name == "c.png"
+    with pytest.raises(IndexError):
+        dataset[4]
+
+
+def test_blank_lines_quotes_and_line_ends_do_not_matter(market: Any) -> None:
+    market.pairs[2] = '"b.png","a.png"'
+    market.pairs.append("")
+    config = market.save()
+    for path in (config.annotations("train"), config.pairs("train")):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert PublishedDataset(config, "train")[1].source_name == "b.png"
+
+
+def test_images_may_lie_beside_the_tables(market: Any) -> None:
+    config = market.save()
+    market.images.rename(config.root / "train")
+    assert torch.equal(PublishedDataset(config, "train")[0].source, market.pixels[0])
+
+
+def test_pickles_without_the_tables(market: Any) -> None:
+    dataset = PublishedDataset(market.save(), "train")
+    copy = pickle.loads(pickle.dumps(dataset))
+    assert torch.equal(copy[3].source, dataset[3].source)
+
+
+# Each case: which table, which of its lines (counted from 0), what is put there, and what the
+# sentence must say beside the file and the row.
+ROWS = {
+    "annotation header": ("annotations", 0, "name,keypoints_y,keypoints_x", "the header is"),
+    "pairs header": ("pairs", 0, "source,target", "it must be 'from,to'"),
+    "two fields": ("annotations", 2, "b.png: [1]", "has 2 fields between colons, not 3"),
+    "17 numbers": (
+        "annotations",
+        2,
+        f"b.png: {numbers(1)}: {numbers(1, 17)}",
+        "keypoints_x has 17 numbers, not 18",
+    ),
+    "not JSON": (
+        "annotations",
+        1,
+        f"a.png: [1 2 3]: {numbers(1)}",
+        "keypoints_y is not a JSON list ('[1 2 3]')",
+    ),
+    "JSON, not a list": ("annotations", 1, f"a.png: 7: {numbers(1)}", "is not a JSON list"),
+    "text": (
+        "annotations",
+        3,
+        f"c.png: {numbers(1)}: " + str(["7"] * 18).replace("'", '"'),
+        "keypoints_x holds what is not a number",
+    ),
+    "null": (
+        "annotations",
+        3,
+        f"c.png: [{', '.join(['null'] * 18)}]: {numbers(1)}",
+        "keypoints_y holds what is not a number",
+    ),
+    "huge": (
+        "annotations",
+        3,
+        f"c.png: {numbers(10**400)}: {numbers(1)}",
+        "holds what is not a number",
+    ),
+    "NaN": ("annotations", 2, f"b.png: {numbers(1)}: [{', '.join(['NaN'] * 18)}]", "x=nan"),
+    "too far right": (
+        "annotations",
+        2,
+        f"b.png: {numbers(1)}: {[1, 8, *numbers(1, 16)]}",
+        "joint 1 (neck) at y=1, x=8 is outside an image of height 16 and width 8",
+    ),
+    "too far up": (
+        "annotations",
+        2,
+        f"b.png: {numbers(-2)}: {numbers(1)}",
+        "joint 0 (nose) at y=-2",
+    ),
+    "twice": ("annotations", 3, f"a.png: {numbers(1)}: {numbers(1)}", "a second time, after row 2"),
+    "three names": ("pairs", 3, "a.png,b.png,c.png", "has 3 fields between commas, not 2"),
+    "no annotation": (
+        "pairs",
+        4,
+        "a.png,d.png",
+        "'d.png' has no row in market-annotation-train.csv",
+    ),
+    "a way out": ("pairs", 4, "a.png,../../b.png", "'../../b.png' has no row in"),
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_broken_row(market: Any, case: str) -> None:
+    table, line, text, says = ROWS[case]
+    getattr(market, table)[line] = text
+    config = market.save()
+    with pytest.raises(DataError) as caught:
+        PublishedDataset(config, "train")
+    sentence = str(caught.value)
+    path = getattr(config, table)("train")
+    assert sentence.startswith(f"{path}, row {line + 1}: ")
+    assert says in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_missing_image_names_the_first_pair_that_needs_it(market: Any) -> None:
+    config = market.save()
+    (market.images / "c.png").unlink()
+    with pytest.raises(DataError, match=r"market-pairs-train\.csv, row 4: .*c\.png is not there"):
+        PublishedDataset(config, "train")
+
+
+def test_unused_image_may_be_missing(market: Any) -> None:
+    market.pairs = market.pairs[:3]
+    config = market.save()
+    (market.images / "c.png").unlink()
+    assert len(PublishedDataset(config, "train")) == 2
+
+
+@pytest.mark.parametrize("table", ["annotations", "pairs"])
+def test_missing_table(market: Any, table: str) -> None:
+    path = getattr(market.save(), table)("train")
+    path.unlink()
+    with pytest.raises(DataError, match=f"{path}: no such file"):
+        PublishedDataset(market.config, "train")
+
+
+@pytest.mark.parametrize("table", ["annotations", "pairs"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"", "row 1: the header is ''"), (b"\xff\xfe\x00", "cannot be read as UTF-8 text")],
+)
+def test_empty_or_binary_table(market: Any, table: str, content: bytes, says: str) -> None:
+    path = getattr(market.save(), table)("train")
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        PublishedDataset(market.config, "train")
+    assert str(caught.value).startswith(str(path))
+    assert says in str(caught.value)
+
+
+def test_no_pairs(market: Any) -> None:
+    market.pairs = market.pairs[:1]
+    with pytest.raises(DataError, match=r"market-pairs-train\.csv: holds no pair below its header"):
+        PublishedDataset(market.save(), "train")
+
+
+def test_no_annotations(market: Any) -> None:
+    market.annotations = market.annotations[:1]
+    with pytest.raises(DataError, match=r"row 2: 'a\.png' has no row in market-annotation-train"):
+        PublishedDataset(market.save(), "train")
+
+
+def test_missing_folders(market: Any, tmp_path: Path) -> None:
+    config = market.save()
+    with pytest.raises(DataError, match=r"nowhere: no such folder.*market-pairs-train\.csv"):
+        PublishedDataset(Market1501Config(root=tmp_path / "nowhere"), "train")
+    market.images.rename(tmp_path / "away")
+    with pytest.raises(DataError, match=r"market_data.train: no such folder, nor .*train"):
+        PublishedDataset(config, "train")
+
+
+def test_image_of_another_size(market: Any) -> None:
+    dataset = PublishedDataset(market.save(), "train")
+    write_png(torch.zeros(3, 20, 12, dtype=torch.uint8), str(market.images / "b.png"))
+    with pytest.raises(DataError) as caught:
+        dataset[0]
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{market.images / 'b.png'}: the image is 20×12")
+    assert "not 16×8" in sentence
+    assert "--set data.image_size=[20,12]" in sentence
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n broken"])
+def test_undecodable_image(market: Any, content: bytes) -> None:
+    dataset = PublishedDataset(market.save(), "train")
+    (market.images / "a.png").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.png: cannot be decoded as an image"):
+        dataset[0]
+
+
+def test_grey_images_become_rgb(market: Any) -> None:
+    dataset = PublishedDataset(market.save(), "train")
+    write_png(torch.full((1, 16, 8), 9, dtype=torch.uint8), str(market.images / "a.png"))
+    assert dataset[0].source.unique().tolist() == [9]
+    assert dataset[0].source.shape == (3, 16, 8)
+
+
+@pytest.mark.parametrize(("x", "fits"), [(-40, True), (47, True), (-41, False), (48, False)])
+def test_deepfashion_joints_may_lie_in_the_cropped_border(market: Any, x: int, fits: bool) -> None:
+    config = DeepFashionConfig(root=market.config.root, image_size=(16, 8))
+    market.images.rename(config.root / "train")
+    market.annotations[2] = market.row("b.png", numbers(1), numbers(x))
+    config.annotations("train").write_text("\n".join(market.annotations))
+    config.pairs("train").write_text("\n".join(market.pairs))
+    if fits:
+        assert PublishedDataset(config, "train")[0].target_keypoints[0].tolist() == [x, 1, 1]
+    else:
+        with pytest.raises(DataError, match=rf"fasion-resize-annotation.*row 3: .*x={x} "):
+            PublishedDataset(config, "train")
+
+
+def test_opens_all_of_market_quickly(tmp_path: Path) -> None:
+    """The published sizes: 12,936 images and 263,632 pairs of names as long as theirs."""
+    config = Market1501Config(root=tmp_path)
+    folder = config.image_folders("train")[0]
+    folder.mkdir(parents=True)
+    names = [f"{i:04d}_c1s1_{i:06d}_00.jpg.jpg" for i in range(12_936)]
+    for name in names:
+        (folder / name).touch()
+    values = [(7 * j) % 64 for j in range(JOINTS)]
+    rows = [f"{name}: {values}: {values}" for name in names]
+    config.annotations("train").write_text("\n".join(["name:keypoints_y:keypoints_x", *rows]))
+    count = 263_632
+    pairs = (f"{names[i % 12_936]},{names[(i * 31 + 1) % 12_936]}" for i in range(count))
+    config.pairs("train").write_text("\n".join(["from,to", *pairs]))
+    start = time.perf_counter()
+    dataset = PublishedDataset(config, "train")
+    seconds = time.perf_counter() - start
+    assert len(dataset) == count
+    assert seconds < 4
+    assert len(pickle.dumps(dataset)) < 8 << 20
+    print(f"opened in {seconds:.2f} s")
