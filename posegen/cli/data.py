@@ -24,7 +24,7 @@ def export(
         str, typer.Option(metavar="market1501|deepfashion", help="The layout to write.")
     ] = "market1501",
     size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Size of the images [default: the layout's].")
+        str | None, typer.Option(metavar="HxW", help="Size of the images; by default the layout's.")
     ] = None,
     image_format: Annotated[str, typer.Option(metavar="jpg|png", help="png is exact.")] = "jpg",
     limit: Annotated[int | None, typer.Option(min=1, help="Pairs of each split.")] = None,
@@ -50,9 +50,9 @@ def export(
     with progress(f"writing {out}") as advance:
         export_published(splits, out, layout, image_format, limit, advance)  # type: ignore[arg-type]
     output().print(f"Written: {out}", highlight=False, soft_wrap=True)
-    plain = "" if size is None else f" --set data.image_size=[{chosen[0]},{chosen[1]}]"
     errors().print(
-        f"Train on it: posegen train --model patn --data {out}{plain}",
+        f"Train a small model on it: posegen train --model patn --preset demo --data {out} "
+        f"--set data.image_size=[{chosen[0]},{chosen[1]}]",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -70,12 +70,33 @@ def show(
     """Draw pairs of a data set with their poses."""
     from posegen.cli.console import output
     from posegen.cli.pictures import draw_pairs
+
+    draw_pairs(_section(data, {}, set_ or []), _split(split), out, count=count)
+    output().print(f"Written: {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def sample(
+    data: Annotated[str, _WHICH],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where they are written.")],
+    split: Annotated[str, typer.Option(metavar="train|test", help="Which split.")] = "test",
+    index: Annotated[int, typer.Option(min=0, help="Which pair.")] = 0,
+    set_: SetOption = None,
+) -> None:
+    """Write one pair as pictures and pose files, as `posegen generate` reads them."""
+    from posegen.cli.console import output
+    from posegen.cli.pictures import write_pair
+
+    for path in write_pair(_section(data, {}, set_ or []), _split(split), index, out):
+        output().print(str(path), highlight=False, soft_wrap=True)
+
+
+def _split(name: str) -> str:
     from posegen.core.errors import ConfigError
 
-    if split not in ("train", "test"):
-        raise ConfigError(f"--split {split}: there are train and test.")
-    draw_pairs(_section(data, {}, set_ or []), split, out, count=count)
-    output().print(f"Written: {out}", highlight=False, soft_wrap=True)
+    if name not in ("train", "test"):
+        raise ConfigError(f"--split {name}: there are train and test.")
+    return name
 
 
 def _section(data: str, options: dict[str, Any], overrides: list[str]) -> Any:

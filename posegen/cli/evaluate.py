@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN|WEIGHTS]", help="A run or weights [default: the latest run]."),
+        typer.Argument(metavar="[RUN|WEIGHTS]", help="A run or weights; by default the last run."),
     ] = None,
     metrics: Annotated[
         str, typer.Option(metavar="NAME,…", help="Which metrics: `posegen plugins list`.")

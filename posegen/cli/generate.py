@@ -25,7 +25,7 @@ def generate(
 ) -> None:
     """Show the person of a picture in other poses.
 
-    A pose file is JSON: {"size": [H, W], "keypoints": [[x, y, visibility], null, …]}.
+    A pose file is JSON: {"size": \\[H, W], "keypoints": \\[\\[x, y, visibility], null, …]}.
     """
     from posegen.cli.console import output
     from posegen.inference import load_model

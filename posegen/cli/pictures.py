@@ -39,3 +39,32 @@ def draw_pairs(
         return
     with torch.inference_mode():
         sample_grid(batch, model.run(batch), layout(dataset.layout)).save(path)
+
+
+def write_pair(section: ComponentOptions, split: str, index: int, out: Path) -> list[Path]:
+    """Write source.png, source.json, target.png and target.json; return their paths.
+
+    Raises:
+        ConfigError: where the split has no such pair.
+    """
+    from torchvision.transforms.v2.functional import to_pil_image
+
+    from posegen.config.parts import build_dataset
+    from posegen.core.errors import ConfigError
+    from posegen.inference.pose_files import write_pose
+
+    dataset = build_dataset(section, split)  # type: ignore[arg-type]
+    if index >= len(dataset):
+        raise ConfigError(f"--index {index}: the split has {len(dataset)} pairs, counted from 0.")
+    pair = dataset[index]
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, image, keypoints in (
+        ("source", pair.source, pair.source_keypoints),
+        ("target", pair.target, pair.target_keypoints),
+    ):
+        picture, pose = out / f"{name}.png", out / f"{name}.json"
+        to_pil_image(image).save(picture)
+        write_pose(pose, keypoints, dataset.image_size, dataset.layout)
+        written += [picture, pose]
+    return written

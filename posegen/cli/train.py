@@ -25,7 +25,7 @@ def train(
         str | None, typer.Option(help="Another backbone, all else unchanged.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The run's folder [default: below runs/].")
+        Path | None, typer.Option(metavar="DIR", help="The run's folder; by default below runs/.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, or the latest one.")

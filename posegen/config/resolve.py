@@ -60,6 +60,7 @@ def experiment(
     """
     registry = registry or installed()
     tree = merge_all([*trees, *(parse_override(text) for text in overrides)])
+    _check_removals(tree)
     config: ExperimentConfig = validate(ExperimentConfig, tree, "", "the configuration")
     filled: Tree = {
         section: _fill(registry, kind, getattr(config, section), section)
@@ -71,6 +72,22 @@ def experiment(
             key: _fill(registry, kind, member, f"{group}.{key}") for key, member in members.items()
         }
     return config.model_copy(update=filled)
+
+
+def _check_removals(tree: Tree) -> None:
+    """Say so where a section is removed that is not there, or that must be there."""
+    for group in GROUPS:
+        members = tree.get(group) or {}
+        there = [key for key, value in members.items() if value is not None]
+        for key in members:
+            if key not in there:
+                raise ConfigError(f"{group}.{key}=none: no such section; {suggest(key, there)}")
+    for section in SECTIONS:
+        if tree.get(section) is None:
+            raise ConfigError(
+                f"{section}: every experiment needs this section; name a component with "
+                f"`--set {section}.name=…`."
+            )
 
 
 def options_of(

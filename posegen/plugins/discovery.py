@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
@@ -35,6 +36,7 @@ class Source:
     plugin: str
     package: str
     version: str
+    module: str
     load: Callable[[], Any] = field(repr=False)
 
 
@@ -68,8 +70,12 @@ def discover(
         else:
             _load(source, record)
         records.append(record)
+    known = {source.module for source in sources}
     for name in modules:
-        source = Source(name, name, "(module)", lambda name=name: importlib.import_module(name))  # type: ignore[misc]
+        if name in known:
+            continue  # an installed plugin named again: once is enough
+        load = partial(importlib.import_module, name)
+        source = Source(name, name, "(module)", name, load)
         record = PluginRecord(name, name, "(module)")
         _load(source, record)
         if record.reason:
@@ -102,7 +108,9 @@ def _sources(points: Iterable[EntryPoint]) -> list[Source]:
         package = distribution.name if distribution else point.value.split(".")[0]
         number = distribution.version if distribution else "?"
         # An editable install may be seen twice on sys.path: same package, same name, same value.
-        found[package, point.name, point.value] = Source(point.name, package, number, point.load)
+        found[package, point.name, point.value] = Source(
+            point.name, package, number, point.module, point.load
+        )
     return sorted(found.values(), key=lambda s: (s.package != OWN, s.package, s.plugin))
 
 

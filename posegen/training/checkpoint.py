@@ -1,7 +1,7 @@
 """Checkpoints: everything that a run needs to go on exactly, in safetensors and JSON, no pickle.
 
     checkpoints/step-00000500/
-        state.json                      step, optimiser settings, loss scales; written last
+        state.json                      step and loss scales; written last
         network-<name>.safetensors      weights and buffers
         optimizer-<phase>.safetensors   Adam's moments
         average.safetensors             the averaged generator, where there is one
@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,18 +43,13 @@ def save(folder: Path, stepper: Stepper, keep: int) -> Path:
     temporary.mkdir(parents=True)
     for name, network in stepper.method.networks.items():
         write_tensors(temporary / f"network-{name}.safetensors", network.state_dict())
-    groups: dict[str, Any] = {}
     for phase, optimizer in stepper.optimizers.items():
-        state = optimizer.state_dict()
-        groups[phase] = state["param_groups"]
-        write_tensors(temporary / f"optimizer-{phase}.safetensors", _flatten(state["state"]))
+        moments = _flatten(optimizer.state_dict()["state"])
+        write_tensors(temporary / f"optimizer-{phase}.safetensors", moments)
     if stepper.average is not None:
         write_tensors(temporary / "average.safetensors", stepper.average.state_dict())
     scalers = {phase: scaler.state_dict() for phase, scaler in stepper.scalers.items()}
-    write_json(
-        temporary / "state.json",
-        {"schema": 1, "step": stepper.index, "optimizers": groups, "scalers": scalers},
-    )
+    write_json(temporary / "state.json", {"schema": 1, "step": stepper.index, "scalers": scalers})
     temporary.rename(final)
     _sync_folder(folder)
     for old in complete(folder)[:-keep]:
@@ -88,7 +82,7 @@ def load(path: Path, stepper: Stepper) -> None:
         file = path / f"network-{name}.safetensors"
         fill(network, read_tensors(file), file)
     for phase, optimizer in stepper.optimizers.items():
-        groups = state["optimizers"][phase]
+        groups = optimizer.state_dict()["param_groups"]  # options are the configuration's
         try:
             tensors = read_tensors(path / f"optimizer-{phase}.safetensors")
             moments = _unflatten(tensors, optimizer.param_groups[0]["params"])

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from posegen.config import ExperimentConfig
 from posegen.core.batches import Batch
-from posegen.core.errors import TrainingError
+from posegen.core.errors import ConfigError, TrainingError, suggest
 from posegen.core.methods import Method, StepContext
 from posegen.training.average import averaged
 from posegen.training.process import Process
@@ -46,9 +46,16 @@ class Stepper:
         self.method, self.config, self.index = method, config, 0
         training, device = config.training, self.process.device
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
+        unknown = set(config.optimizer.scale) - set(method.phases)
+        if unknown:
+            near = suggest(min(unknown), method.phases)
+            raise ConfigError(f"optimizer.scale.{min(unknown)}: no such network; {near}")
         for module in [*method.networks.values(), *method.frozen]:
             module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-            module.train()
+        for network in method.networks.values():
+            network.train()
+        for module in method.frozen:
+            module.eval()
         generator = method.networks["generator"]
         self.average = averaged(generator, training.ema) if training.ema > 0 else None
         if training.compile:

@@ -263,6 +263,21 @@ def test_generate_from_photo_and_poses(run: Path, tmp_path: Path) -> None:
         assert written.tobytes() == made[1].tobytes() == single.tobytes()
 
 
+def test_a_pair_of_a_data_set_can_be_tried(run: Path, tmp_path: Path) -> None:
+    folder, small = tmp_path / "sample", ["--set", "data.image_size=[32,16]"]
+    done = posegen_command("data", "sample", "people", "--out", folder, *small)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    words = ["--source", folder / "source.png", "--source-pose", folder / "source.json"]
+    words += ["--target-pose", folder / "target.json", "--out", tmp_path / "out"]
+    done = posegen_command("generate", "--weights", run, *words)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "source_target.png").is_file()
+    done = posegen_command("data", "show", "people", "--out", tmp_path / "p.png", *small)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "p.png").is_file()
+
+
 def published_tensors(run: Path) -> dict[str, torch.Tensor]:
     """Made-up weights of a PATN generator under the published names (instance norm, ngf 4)."""
     random = torch.Generator().manual_seed(0)

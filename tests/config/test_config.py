@@ -90,6 +90,8 @@ def test_overrides_are_toml_values(text: str, tree: object) -> None:
         ("seed=x", r"seed=x: input should be a valid integer"),
         ("noequals", r"--set noequals: write it as key.subkey=value"),
         ("data.name=market1501", r"data.root: .* needs a value"),
+        ("discriminators.shap=none", r"shap=none: no such section; did you mean 'shape'"),
+        ("generator=none", r"generator: every experiment needs this section"),
     ],
 )
 def test_what_is_wrong_is_said(override: str, sentence: str) -> None:

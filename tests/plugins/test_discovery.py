@@ -145,6 +145,12 @@ def test_a_module_can_be_loaded_without_a_package(packages: Packages, tmp_path: 
         packages.discover(modules=["no_such_thing"])
 
 
+def test_an_installed_module_named_again_counts_once(packages: Packages) -> None:
+    packages.add("aa-good", GOOD.format(name="net", contract=1))
+    registry = packages.discover(modules=["aa_good_module"])
+    assert registry.get(Kind.GENERATOR, "net").record.package == "aa-good"
+
+
 def test_an_unknown_name_gets_the_nearest_ones() -> None:
     with pytest.raises(PluginError, match=r"no metric 'ssmi'; did you mean 'ssim'\? Known: .*psnr"):
         discover().get(Kind.METRIC, "ssmi")

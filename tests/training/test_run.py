@@ -21,6 +21,7 @@ from posegen.core import ConfigError, TrainingError, WeightsError
 from posegen.training import Run, train
 from posegen.training import loop as loop_module
 from posegen.training.checkpoint import complete
+from posegen.training.process import Process
 
 Tiny = Callable[..., ExperimentConfig]
 POSEGEN = [sys.executable, "-m", "posegen"]
@@ -86,6 +87,16 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert losses(again.path) == losses(whole.path)
     assert_equal_weights(whole.checkpoints / "step-00000006", again.checkpoints / "step-00000006")
     assert not list(again.path.rglob("*.tmp"))
+
+
+def test_options_changed_on_resuming_hold(tiny: Tiny, tmp_path: Path) -> None:
+    run, _ = train(tiny("training.steps=2"), tmp_path / "run")
+    config = run.config(["optimizer.beta1=0.1", "training.steps=3"])
+    trainer = loop_module.Trainer(run, config, Process(torch.device("cpu")))
+    assert trainer.stepper.index == 2
+    for optimizer in trainer.stepper.optimizers.values():
+        assert optimizer.param_groups[0]["betas"] == (0.1, 0.999)
+        assert all(state["step"] == 2 for state in optimizer.state.values())
 
 
 def test_kill_and_resume(tiny_flags: list[str], tiny: Tiny, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 from posegen.config import ExperimentConfig
 from posegen.core import (
     Batch,
+    ConfigError,
     Discriminator,
     Generator,
     GeneratorOutput,
@@ -147,6 +148,16 @@ def test_clipping_limits_the_gradient(tiny: Tiny) -> None:
     grads = [p.grad for p in stepper.method.networks["generator"].parameters()]
     norm = torch.linalg.vector_norm(torch.cat([g.flatten() for g in grads if g is not None]))
     assert norm <= 0.001 * 1.01
+
+
+def test_learning_rates_per_network(tiny: Tiny) -> None:
+    config = tiny("optimizer.scale.shape=0.25")
+    stepper = Stepper(build_method(config, TASK), config)
+    stepper.step(batch_of())
+    rates = {name: adam.param_groups[0]["lr"] for name, adam in stepper.optimizers.items()}
+    assert rates["shape"] == pytest.approx(rates["generator"] / 4)
+    with pytest.raises(ConfigError, match=r"optimizer.scale.shap: .*did you mean 'shape'"):
+        Stepper(build_method(config, TASK), tiny("optimizer.scale.shap=0.25"))
 
 
 def test_the_average_of_weights() -> None:

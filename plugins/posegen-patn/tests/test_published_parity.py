@@ -3,13 +3,13 @@
 Runs on every recorded case in the folder `POSEGEN_GOLDEN_DIR` (by default the repository's
 `tests/data/golden`): a JSON file with a safetensors file of the same name beside it.
 
-The networks *after* three steps are compared in two links. Adam moves a weight by its rate however
+The networks *after* three steps are compared in two ways. Adam moves a weight by its rate however
 small the gradient is, so where a gradient is nearly zero its sign, and with it the weight, is
 decided by rounding: changing the first weights by one unit in the last place moves pixels of the
 recorded `generator.after` by up to 0.3 (measured), and so does another order of the same sums. So:
 
-- the published step, in its own order of operations and with the kernels of the recording (AVX2),
-  gives the recorded networks;
+- with the kernels (AVX2) and the memory format of the recording, the engine gives the recorded
+  images, and the published step, in its own order of operations, the recorded networks;
 - the engine's step gives the same networks as that, in float64, where rounding decides nothing.
 """
 
@@ -223,6 +223,16 @@ def test_the_published_step_gives_the_recorded_networks(case: Case) -> None:
             noise = 6e-4 * tensor.numel() ** 0.5 if is_cancelled(case, name, key) else 0.0
             wanted = pytest.approx(recorded[published], rel=1e-3, abs=noise)
             assert tensor.double().norm().item() == wanted, published
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="needs AVX2 kernels")
+def test_the_engine_gives_the_recorded_images_after_training(case: Case) -> None:
+    """In the recording's memory format: another one sums in another order."""
+    training = case.config.training.model_copy(update={"channels_last": False})
+    plain = replace(case, config=case.config.model_copy(update={"training": training}))
+    engine_run(plain)
+    after = case.images["generator.after"]
+    torch.testing.assert_close(plain.generate(training=False), after, atol=1e-3, rtol=0)
 
 
 def test_the_engine_does_the_published_step(case: Case) -> None:

@@ -19,7 +19,7 @@ def _discriminators(**options: Any) -> dict[str, Any]:
 _PUBLISHED_OPTIMIZER = {"lr": 2e-4, "beta1": 0.5, "beta2": 0.999}
 
 _MARKET1501: dict[str, Any] = {
-    "data": {"name": "market1501"},
+    "data": {"name": "market1501", "image_size": [128, 64]},
     "encoder": {"name": "gaussian", "sigma": 6.0},
     "generator": {"name": "patn", "ngf": 64, "blocks": 9, "norm": "batch", "dropout": 0.5},
     "discriminators": _discriminators(ngf=64, blocks=3, norm="batch", dropout=0.5, pool_size=50),
@@ -38,7 +38,7 @@ _MARKET1501: dict[str, Any] = {
 }
 
 _DEEPFASHION: dict[str, Any] = {
-    "data": {"name": "deepfashion"},
+    "data": {"name": "deepfashion", "image_size": [256, 176]},
     # The paper says Gaussian maps, but the published ones were stored as integers, which leaves
     # the joint's own pixel; the published numbers came from those. `--set encoder.name=gaussian`
     # gives the paper's text.
