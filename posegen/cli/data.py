@@ -51,8 +51,7 @@ def export(
         export_published(splits, out, layout, image_format, limit, advance)  # type: ignore[arg-type]
     output().print(f"Written: {out}", highlight=False, soft_wrap=True)
     errors().print(
-        f"Train a small model on it: posegen train --model patn --preset demo --data {out} "
-        f"--set data.image_size=[{chosen[0]},{chosen[1]}]",
+        f"Train a small model on it: posegen train --model patn --preset demo --data {out}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -96,7 +96,9 @@ def _data(model: PoseTransfer, given: str | None, options: dict[str, Any]) -> Co
     if given is None:
         base = data_of(model).model_dump(mode="json")
     else:
-        base = {**data_section(given), "image_size": list(model.image_size)}
+        base = data_section(given)
+        if "root" not in base:
+            base["image_size"] = list(model.image_size)
     return ComponentOptions.model_validate(merge(base, options))
 
 

@@ -110,6 +110,8 @@ def _fresh(
         presets = registry().get(Kind.MODEL, model).load().presets
         wanted = top["data"]["name"] if top["data"]["name"] in presets else None
     base = preset(model, wanted or None)
+    if "root" in top.get("data", {}):
+        base["data"] = {}  # nothing that a preset says of its own data holds for a folder
     return experiment(base, file, top, flags, {"preset": base["preset"]}, overrides=overrides)
 
 

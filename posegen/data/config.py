@@ -49,7 +49,9 @@ class PublishedConfig(Config):
     crop: ClassVar[int] = 0
 
     root: Path = Field(description="the folder that holds the CSV files")
-    image_size: tuple[Side, Side] = Field(description=_SIZE)
+    image_size: tuple[Side, Side] | None = Field(
+        default=None, description=f"{_SIZE}; by default those of the first picture"
+    )
 
     @field_validator("root")
     @classmethod
@@ -75,8 +77,6 @@ class Market1501Config(PublishedConfig):
     prefix = "market"
     folder = "market_data"
 
-    image_size: tuple[Side, Side] = Field(default=(128, 64), description=_SIZE)
-
 
 class DeepFashionConfig(PublishedConfig):
     """Options of the `deepfashion` data set."""
@@ -84,5 +84,3 @@ class DeepFashionConfig(PublishedConfig):
     prefix = "fasion-resize"  # spelled so by its publishers
     folder = "fashion_data"
     crop = 40
-
-    image_size: tuple[Side, Side] = Field(default=(256, 176), description=_SIZE)

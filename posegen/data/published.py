@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from PIL import Image
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 
@@ -33,13 +34,13 @@ class PublishedDataset(PairDataset):
 
     def __init__(self, config: PublishedConfig, split: Split) -> None:
         super().__init__(config, split)
-        self.image_size = config.image_size
         annotations, pairs = config.annotations(split), config.pairs(split)
         if not config.root.is_dir():
             raise DataError(f"{config.root}: no such folder; give the one that holds {pairs.name}.")
-        self._names, self._keypoints = read_annotations(annotations, self.image_size, config.crop)
         self._folder = _image_folder(config, split)
         files = set(os.listdir(self._folder))  # one listing, not a look-up for each image
+        self.image_size = config.image_size or _first_size(self._folder, files)
+        self._names, self._keypoints = read_annotations(annotations, self.image_size, config.crop)
         # Numbers in tensors, not lists of names: loading processes get a copy of all this.
         self._pairs = read_pairs(pairs, annotations, self._names, self._folder, files)
 
@@ -90,3 +91,18 @@ def _image_folder(config: PublishedConfig, split: Split) -> Path:
         f"{folders[0]}: no such folder, nor {folders[1]}; put the images of the {split} split into "
         "one of them."
     )
+
+
+def _first_size(folder: Path, files: set[str]) -> tuple[int, int]:
+    """Return the (height, width) of the first picture, by name."""
+    if not files:
+        raise DataError(f"{folder}: holds no picture; put those that the pairs name there.")
+    path = folder / min(files)
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except OSError as error:
+        raise DataError(
+            f"{path}: is not an image, so its size cannot be read; remove it, or say the size of "
+            "the pictures with `--set data.image_size=[H,W]`."
+        ) from error

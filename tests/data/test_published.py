@@ -196,6 +196,18 @@ def test_missing_folders(market: Any, tmp_path: Path) -> None:
         PublishedDataset(config, "train")
 
 
+def test_the_size_is_read_from_the_first_picture(market: Any) -> None:
+    open_config = market.save().model_copy(update={"image_size": None})
+    assert PublishedDataset(open_config, "train").image_size == (16, 8)
+    (market.images / "a.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"a\.png: is not an image, so its size"):
+        PublishedDataset(open_config, "train")
+    for picture in market.images.iterdir():
+        picture.unlink()
+    with pytest.raises(DataError, match=r"train: holds no picture"):
+        PublishedDataset(open_config, "train")
+
+
 def test_image_of_another_size(market: Any) -> None:
     dataset = PublishedDataset(market.save(), "train")
     write_png(torch.zeros(3, 20, 12, dtype=torch.uint8), str(market.images / "b.png"))
@@ -238,7 +250,7 @@ def test_deepfashion_joints_may_lie_in_the_cropped_border(market: Any, x: int, f
 
 def test_opens_all_of_market_quickly(tmp_path: Path) -> None:
     """The published sizes: 12,936 images and 263,632 pairs of names as long as theirs."""
-    config = Market1501Config(root=tmp_path)
+    config = Market1501Config(root=tmp_path, image_size=(128, 64))
     folder = config.image_folders("train")[0]
     folder.mkdir(parents=True)
     names = [f"{i:04d}_c1s1_{i:06d}_00.jpg.jpg" for i in range(12_936)]
