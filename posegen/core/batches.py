@@ -93,6 +93,15 @@ class Batch:
             raise ValueError(f"the data set has no {missing[0]!r}, which a discriminator asks for")
         return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim=1)
 
+    def in_memory_format(self, layout: torch.memory_format) -> Batch:
+        """Return the batch with its images, masks and maps in a memory format."""
+        images = {
+            key: value.contiguous(memory_format=layout)
+            for key, value in vars(self).items()
+            if isinstance(value, Tensor) and value.dim() == 4
+        }
+        return replace(self, **images)  # type: ignore[arg-type]
+
     def split(self, parts: int) -> list[Batch]:
         """Cut the batch into `parts` smaller ones of nearly equal size (gradient accumulation)."""
         if parts == 1:

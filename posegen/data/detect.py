@@ -9,7 +9,7 @@ from posegen.core.errors import DataError
 from posegen.core.specs import DatasetSpec, Kind
 
 if TYPE_CHECKING:
-    from posegen.plugins.registry import Registry
+    from posegen.plugins.components import Registry
 
 
 def detect_layout(path: Path, registry: Registry) -> str:

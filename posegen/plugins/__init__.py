@@ -1,8 +1,8 @@
 """Hook specifications, discovery and the registry of components."""
 
 from posegen.plugins.build import build, component_config, validate
-from posegen.plugins.discovery import discover
-from posegen.plugins.registry import Component, PluginRecord, Registry, registry
+from posegen.plugins.components import Component, PluginRecord, Registry
+from posegen.plugins.discovery import discover, registry
 
 __all__ = [
     "Component",

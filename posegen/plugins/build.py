@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from posegen.core.config import Config
 from posegen.core.errors import ConfigError, suggest
 from posegen.core.specs import Kind
-from posegen.plugins.registry import Registry
+from posegen.plugins.components import Registry
 
 
 def component_config(

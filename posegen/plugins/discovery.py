@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
@@ -22,7 +22,7 @@ import pluggy
 from posegen.core.errors import PluginError
 from posegen.core.specs import CONTRACTS, Spec
 from posegen.plugins import hookspecs
-from posegen.plugins.registry import PluginRecord, Registry
+from posegen.plugins.components import PluginRecord, Registry
 
 GROUP = "posegen"
 #: The distribution whose component names are reserved.
@@ -84,8 +84,11 @@ def discover(
     return Registry(records, own=OWN)
 
 
-def discover_from_environment() -> Registry:
-    """Discover as the environment variables say (the options of the command line set them).
+@lru_cache(maxsize=1)
+def registry() -> Registry:
+    """Return this process's registry, discovered on the first call.
+
+    The environment says what to load (options of the command line set it):
 
     `POSEGEN_NO_PLUGINS=1` leaves out third-party plugins, `POSEGEN_DISABLE_PLUGINS=a,b` those
     packages, and `POSEGEN_PLUGINS=module,module` adds modules that no package declares.

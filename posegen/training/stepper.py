@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from posegen.config import ExperimentConfig
+from posegen.config import ExperimentConfig, TrainingConfig
 from posegen.core.batches import Batch
 from posegen.core.errors import ConfigError, TrainingError, suggest
 from posegen.core.methods import Method, StepContext
@@ -45,13 +45,13 @@ class Stepper:
         self.process = process or Process(device or torch.device("cpu"))
         self.method, self.config, self.index = method, config, 0
         training, device = config.training, self.process.device
-        layout = torch.channels_last if training.channels_last else torch.contiguous_format
+        self._layout = _memory_format(training, self.process.world)
         unknown = set(config.optimizer.scale) - set(method.phases)
         if unknown:
             near = suggest(min(unknown), method.phases)
             raise ConfigError(f"optimizer.scale.{min(unknown)}: no such network; {near}")
         for module in [*method.networks.values(), *method.frozen]:
-            module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+            module.to(device=device, memory_format=self._layout)  # type: ignore[call-overload]
         for network in method.networks.values():
             network.train()
         for module in method.frozen:
@@ -82,7 +82,8 @@ class Stepper:
         torch.manual_seed(derive(seed, "dropout", self.index, rank))
         random = torch.Generator().manual_seed(derive(seed, "method", self.index, rank))
         factor = learning_rate_factor(self.config, self.index)
-        parts = batch.split(self.config.training.accumulate)
+        whole = batch.in_memory_format(self._layout)
+        parts = whole.split(self.config.training.accumulate)
         contexts = [StepContext(networks={}, random=random) for _ in parts]
         terms: dict[str, Tensor] = {}
         for phase in self.method.phases:
@@ -175,6 +176,17 @@ class Stepper:
     def _set_rate(self, phase: str, factor: float) -> None:
         for group in self.optimizers[phase].param_groups:
             group["lr"] = self._rate(phase) * factor
+
+
+def _memory_format(training: TrainingConfig, processes: int) -> torch.memory_format:
+    """Return the memory format of networks and images.
+
+    Never channels_last for single images, whatever the configuration says: for a batch of one in
+    that format, the gradient of PyTorch's instance norm is wrong (seen in 2.15 on the CPU).
+    """
+    smallest = training.batch_size // processes // training.accumulate
+    fits = training.channels_last and smallest > 1
+    return torch.channels_last if fits else torch.contiguous_format
 
 
 def learning_rate_factor(config: ExperimentConfig, step: int) -> float:

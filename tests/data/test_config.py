@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from posegen.core.errors import DataError
 from posegen.data.config import DeepFashionConfig, Market1501Config, PeopleConfig
 from posegen.data.detect import detect_layout
-from posegen.plugins.registry import PluginRecord, Registry
+from posegen.plugins.components import PluginRecord, Registry
 
 
 @pytest.mark.parametrize(

@@ -131,14 +131,19 @@ def test_accumulation_equals_the_whole_batch(tiny: Tiny) -> None:
         "discriminators.appearance.dropout=0.0",
         "discriminators.appearance.pool_size=0",
     ]
-    results = []
+    terms, gradients = [], []
     for parts in (1, 3):  # three parts of four: of unequal size
         config = tiny(*plain, f"training.accumulate={parts}")
         torch.manual_seed(0)
         stepper = Stepper(build_method(config, TASK), config)
-        results.append([{k: float(v) for k, v in stepper.step(batch_of()).items()} for _ in "ab"])
-    for a, b in zip(*results, strict=True):
-        assert a == pytest.approx(b, rel=1e-4)
+        terms.append({name: float(value) for name, value in stepper.step(batch_of()).items()})
+        # The weights after it are no measure: Adam makes a full step of a rounding error.
+        gradients.append(
+            torch.cat([p.grad.flatten() for p in stepper.method.networks["generator"].parameters()])
+        )
+    assert terms[0] == pytest.approx(terms[1], rel=1e-4)
+    tolerance = 1e-4 * float(gradients[0].abs().max())
+    torch.testing.assert_close(gradients[0], gradients[1], atol=tolerance, rtol=1e-3)
 
 
 def test_clipping_limits_the_gradient(tiny: Tiny) -> None:
@@ -164,14 +169,14 @@ def test_the_average_of_weights() -> None:
     network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
     weight = network[0].weight
     average = averaged(network, 0.5)
-    expected = float(weight)
+    expected = 0.0
     for step, value in enumerate((3.0, 5.0, -2.0, 8.0, 1.0)):
         nn.init.constant_(weight, value)
         network[1].num_batches_tracked += 1
         average.update_parameters(network)
         decay = min(0.5, (1 + step) / (10 + step))
         expected = value if step == 0 else decay * expected + (1 - decay) * value
-        assert float(average.module[0].weight) == pytest.approx(expected)
+        assert average.module[0].weight.item() == pytest.approx(expected)
     assert int(average.module[1].num_batches_tracked) == 5
 
 

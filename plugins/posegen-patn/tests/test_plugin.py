@@ -69,6 +69,7 @@ def test_the_contract_version_is_a_literal() -> None:
 #: The table of the published runs, column by column.
 PUBLISHED = {
     "market1501": {
+        "image_size": [128, 64],
         "encoder": "gaussian",
         "norm": "batch",
         "objective": "bce",
@@ -77,6 +78,7 @@ PUBLISHED = {
         "pool_size": 50,
     },
     "deepfashion": {
+        "image_size": [256, 176],
         "encoder": "one-hot",
         "norm": "instance",
         "objective": "lsgan",
@@ -90,7 +92,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_presets_are_the_published_runs(name: str) -> None:
     preset, wanted = PATN.presets[name], PUBLISHED[name]
-    assert preset["data"] == {"name": name}
+    assert preset["data"] == {"name": name, "image_size": wanted["image_size"]}
     assert preset["encoder"]["name"] == wanted["encoder"]
     assert preset["generator"] == {
         "name": "patn",

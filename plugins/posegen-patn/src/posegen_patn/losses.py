@@ -89,7 +89,13 @@ class VGG19Loss(_ActivationLoss):
 
     def __init__(self, config: VGG19LossConfig, task: TaskInfo) -> None:
         super().__init__(config, task)
-        tensors = VGG19.load(config.weights, OPTION)
+        try:
+            tensors = VGG19.load(config.weights, OPTION)
+        except WeightsError as error:
+            raise WeightsError(
+                f"{error} Or train with a term that needs no file: "
+                "`--set losses.perceptual.name=random-vgg`."
+            ) from error
         _fill(self.vgg, tensors, str(config.weights or VGG19.filename))
 
 

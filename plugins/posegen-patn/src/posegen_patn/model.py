@@ -79,7 +79,7 @@ _DEMO: dict[str, Any] = {
         "batch_size": 8,
         "epoch_pairs": 400,
         "constant_epochs": 6,
-        "decay_epochs": 46,
+        "decay_epochs": 60,
         "ema": 0.995,
         "log_every": 25,
         "sample_every": 250,

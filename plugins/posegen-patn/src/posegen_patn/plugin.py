@@ -62,7 +62,7 @@ def posegen_losses() -> list[LossSpec]:
         ),
         LossSpec(
             name="random-vgg",
-            summary="The same on a VGG-19 with seeded random weights; needs no download.",
+            summary="Difference of activations of an untrained VGG-19 (seeded); needs no download.",
             target="posegen_patn.losses:RandomVGGLoss",
             config="posegen_patn.config:RandomVGGConfig",
             contract=1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -121,14 +120,6 @@ class Registry:
         broken = [f"{r.package} ({r.reason})" for r in self.records if r.reason]
         tail = f" Not loaded: {'; '.join(broken)}." if broken else ""
         raise PluginError(f"no {kind} {name!r}; {suggest(name, self.names(kind))}{tail}")
-
-
-@lru_cache(maxsize=1)
-def registry() -> Registry:
-    """Return this process's registry, discovered on the first call."""
-    from posegen.plugins.discovery import discover_from_environment
-
-    return discover_from_environment()
 
 
 def _import(target: str, component: Component) -> Any:
