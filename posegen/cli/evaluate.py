@@ -71,7 +71,7 @@ def evaluate(
         )
     if grid:
         _draw(loaded, section, split, grid)
-    _report(evaluation, path, section, split, json)
+    _report(evaluation, path, section, split, options, json)
 
 
 def _latest() -> Path:
@@ -109,7 +109,12 @@ def _draw(model: PoseTransfer, section: ComponentOptions, split: str, path: Path
 
 
 def _report(
-    evaluation: Any, path: Path, section: ComponentOptions, split: str, as_json: bool
+    evaluation: Any,
+    path: Path,
+    section: ComponentOptions,
+    split: str,
+    options: dict[str, Any],
+    as_json: bool,
 ) -> None:
     import json
 
@@ -118,7 +123,7 @@ def _report(
     from posegen.weights.files import write_json
 
     data = {**section.model_dump(mode="json"), "split": split}
-    result = to_json(evaluation, model=str(path), data=data)
+    result = to_json(evaluation, model=str(path), data=data, options=options)
     if (path / "config.toml").is_file():
         write_json(path / "scores.json", result)
     if as_json:

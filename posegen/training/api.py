@@ -41,13 +41,13 @@ def train(
     process = join(device)
     try:
         path = Path(process.agree(str(out if out is not None else default_path(config))))
-        if process.is_main:
-            run = Run.open(path) if resume else Run.create(path, config)
+        run = Run.open(path) if resume else Run.new(path)
         process.wait()
-        run = Run(path)
-        if resume and process.is_main:
-            run.write_config(config)
+        # Everything that may be missing is found before anything is written.
         trainer = Trainer(run, config, process)
+        if process.is_main:
+            run.begin(config)
+        process.wait()
         total = config.training.total_steps
         chosen = display(trainer.stepper.index, total) if display and process.is_main else Silent()
         try:

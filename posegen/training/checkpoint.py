@@ -62,12 +62,6 @@ def complete(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if (path / "state.json").is_file())
 
 
-def clean(folder: Path) -> None:
-    """Delete what a killed process left half-written."""
-    for path in folder.glob(".*.tmp"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def load(path: Path, stepper: Stepper) -> None:
     """Put the state of a checkpoint into a stepper of the same configuration.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import sys
 from datetime import datetime
 from importlib.metadata import distributions
@@ -27,7 +28,6 @@ from PIL import Image
 from posegen.config import ExperimentConfig, experiment, read_toml
 from posegen.core.errors import ConfigError
 from posegen.inference.grids import as_tensor
-from posegen.training import checkpoint
 from posegen.weights.files import write_atomically, write_json
 
 CONFIG = "config.toml"
@@ -44,8 +44,8 @@ class Run:
         self.metrics = path / "metrics.jsonl"
 
     @classmethod
-    def create(cls, path: Path, config: ExperimentConfig) -> Run:
-        """Start a new run.
+    def new(cls, path: Path) -> Run:
+        """Return a run that is to be in a folder; nothing is written before `begin`.
 
         Raises:
             ConfigError: where the folder has something in it.
@@ -53,16 +53,22 @@ class Run:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             hint = " Continue that run with --resume, or" if (path / CONFIG).is_file() else ""
             raise ConfigError(f"--out {path}: not an empty folder.{hint} choose another folder.")
-        run = cls(path)
-        for folder in (run.checkpoints, run.samples):
+        return cls(path)
+
+    def begin(self, config: ExperimentConfig) -> None:
+        """Make the folder, where it is not there yet, and write the configuration."""
+        for folder in (self.checkpoints, self.samples):
             folder.mkdir(parents=True, exist_ok=True)
-        write_json(path / "environment.json", environment())
-        run.write_config(config)
-        return run
+        if not (self.path / "environment.json").exists():
+            write_json(self.path / "environment.json", environment())
+        write_atomically(
+            self.path / CONFIG,
+            f"# Made by posegen train.\n{tomli_w.dumps(config.tree())}".encode(),
+        )
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """Open an existing run.
+        """Open an existing run, and delete what a killed process left half-written.
 
         Raises:
             ConfigError: where there is none.
@@ -70,17 +76,16 @@ class Run:
         if not (path / CONFIG).is_file():
             raise ConfigError(f"{path}: no run to continue (no {CONFIG} in it).")
         run = cls(path)
-        checkpoint.clean(run.checkpoints)
+        for left in list(path.rglob(".*.tmp")):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
         return run
 
     def config(self, overrides: list[str] | None = None) -> ExperimentConfig:
         """Read the configuration, with `key=value` texts on top."""
         return experiment(read_toml(self.path / CONFIG), overrides=overrides or [])
-
-    def write_config(self, config: ExperimentConfig) -> None:
-        """Write the configuration."""
-        text = f"# Made by posegen train.\n{tomli_w.dumps(config.tree())}"
-        write_atomically(self.path / CONFIG, text.encode())
 
 
 def default_path(config: ExperimentConfig, root: Path = Path("runs")) -> Path:

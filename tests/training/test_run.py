@@ -70,6 +70,17 @@ def test_an_occupied_folder_is_refused(tiny: Tiny, tmp_path: Path) -> None:
         train(tiny(), tmp_path, resume=True)
 
 
+def test_what_is_missing_is_said_before_anything_is_written(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("POSEGEN_OFFLINE", "1")
+    vgg = ["losses.perceptual.name=vgg19", "losses.perceptual.weight=1.0"]
+    with pytest.raises(WeightsError, match=r"losses\.perceptual\.weights=FILE.*name=random-vgg"):
+        train(tiny(*vgg), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("extra", [[], ["training.accumulate=2", "training.clip_norm=1.0"]])
 def test_a_resumed_run_equals_an_uninterrupted_one(
     tiny: Tiny, tmp_path: Path, extra: list[str]
@@ -82,6 +93,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     with (part.path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 5, "generator/l1": 9.9}\n{"step": 6, "gen')
     (part.checkpoints / ".step-00000005.1.tmp").mkdir()
+    (part.weights / ".model.safetensors.1.tmp").touch()
     again, outcome = train(tiny(*extra), part.path, resume=True)
     assert outcome.step == 6
     assert losses(again.path) == losses(whole.path)
