@@ -50,21 +50,22 @@ class Run:
         Raises:
             ConfigError: where the folder has something in it.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        # What a killed process left half-written does not count.
+        if path.exists() and (not path.is_dir() or any(_real(path))):
             hint = " Continue that run with --resume, or" if (path / CONFIG).is_file() else ""
             raise ConfigError(f"--out {path}: not an empty folder.{hint} choose another folder.")
         return cls(path)
 
     def begin(self, config: ExperimentConfig) -> None:
         """Make the folder, where it is not there yet, and write the configuration."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        # First of all: with it, a run that is killed in the next moment can be resumed.
+        text = f"# Made by posegen train.\n{tomli_w.dumps(config.tree())}"
+        write_atomically(self.path / CONFIG, text.encode())
         for folder in (self.checkpoints, self.samples):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
         if not (self.path / "environment.json").exists():
             write_json(self.path / "environment.json", environment())
-        write_atomically(
-            self.path / CONFIG,
-            f"# Made by posegen train.\n{tomli_w.dumps(config.tree())}".encode(),
-        )
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -88,6 +89,10 @@ class Run:
         return experiment(read_toml(self.path / CONFIG), overrides=overrides or [])
 
 
+def _real(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.endswith(".tmp")]
+
+
 def default_path(config: ExperimentConfig, root: Path = Path("runs")) -> Path:
     """Return a new folder's name: model, preset, and the time."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -95,15 +100,15 @@ def default_path(config: ExperimentConfig, root: Path = Path("runs")) -> Path:
 
 
 def latest(root: Path = Path("runs")) -> Path:
-    """Return the run that was started last.
+    """Return the run that was started or resumed last.
 
     Raises:
         ConfigError: where there is none.
     """
-    found = [path.parent for path in root.glob(f"*/{CONFIG}")]
+    found = list(root.glob(f"*/{CONFIG}"))
     if not found:
-        raise ConfigError(f"--resume: no run below {root}/; name its folder with --out.")
-    return max(found, key=lambda path: (path / "environment.json").stat().st_mtime)
+        raise ConfigError(f"no run below {root}/; name the run's folder.")
+    return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
 def environment() -> dict[str, Any]:

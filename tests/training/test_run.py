@@ -22,6 +22,7 @@ from posegen.training import Run, train
 from posegen.training import loop as loop_module
 from posegen.training.checkpoint import complete
 from posegen.training.process import Process
+from posegen.training.run import latest
 
 Tiny = Callable[..., ExperimentConfig]
 POSEGEN = [sys.executable, "-m", "posegen"]
@@ -174,6 +175,26 @@ def test_a_loss_that_is_not_finite_stops_with_what_was_good(
     assert [p.name for p in complete(tmp_path / "run/checkpoints")][-1] == "step-00000004"
     _, outcome = train(tiny(), tmp_path / "run", resume=True)
     assert outcome.step == 6
+
+
+def test_a_run_that_was_killed_at_once_can_be_resumed(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.new(tmp_path / "runs" / "a")
+    run.begin(tiny("training.steps=1"))
+    for path in run.path.iterdir():
+        if path.is_dir():
+            path.rmdir()
+        elif path.name != "config.toml":
+            path.unlink()
+    monkeypatch.chdir(tmp_path)
+    assert latest().resolve() == run.path
+    _, outcome = train(run.config(), run.path, resume=True)
+    assert outcome.step == 1
+    half = tmp_path / "half"
+    half.mkdir()
+    (half / ".config.toml.1.tmp").touch()
+    assert Run.new(half).path == half
 
 
 def test_a_damaged_checkpoint_is_named(tiny: Tiny, tmp_path: Path) -> None:
