@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from posegen.cli.options import SetOption, data_section, parse_size
+from posegen.cli.options import SetOption, data_section, parse_size, parse_split
 
 app = typer.Typer(
     help="Look at data sets, and write them in published layouts.", no_args_is_help=True
@@ -70,7 +70,7 @@ def show(
     from posegen.cli.console import output
     from posegen.cli.pictures import draw_pairs
 
-    draw_pairs(_section(data, {}, set_ or []), _split(split), out, count=count)
+    draw_pairs(_section(data, {}, set_ or []), parse_split(split), out, count=count)
     output().print(f"Written: {out}", highlight=False, soft_wrap=True)
 
 
@@ -86,16 +86,8 @@ def sample(
     from posegen.cli.console import output
     from posegen.cli.pictures import write_pair
 
-    for path in write_pair(_section(data, {}, set_ or []), _split(split), index, out):
+    for path in write_pair(_section(data, {}, set_ or []), parse_split(split), index, out):
         output().print(str(path), highlight=False, soft_wrap=True)
-
-
-def _split(name: str) -> str:
-    from posegen.core.errors import ConfigError
-
-    if name not in ("train", "test"):
-        raise ConfigError(f"--split {name}: there are train and test.")
-    return name
 
 
 def _section(data: str, options: dict[str, Any], overrides: list[str]) -> Any:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posegen.cli.options import DataOption, DeviceOption, SetOption, WorkersOption, data_section
+from posegen.cli.options import (
+    DataOption,
+    DeviceOption,
+    SetOption,
+    WorkersOption,
+    data_section,
+    parse_split,
+)
 
 if TYPE_CHECKING:
     from posegen.config import ComponentOptions
@@ -44,16 +51,15 @@ def evaluate(
     A run's scores are also written to its scores.json.
     """
     from posegen.cli.console import progress
-    from posegen.core.errors import ConfigError
+    from posegen.config import merge_all, parse_override
     from posegen.evaluation.api import evaluate as score
     from posegen.inference import load_model
     from posegen.training.process import pick_device
 
-    if split not in ("train", "test"):
-        raise ConfigError(f"--split {split}: there are train and test.")
+    parse_split(split)
     path = model or _latest()
     loaded = load_model(path, pick_device(device))
-    options = _overrides(set_ or [])
+    options = merge_all(parse_override(text) for text in set_ or [])
     if lpips_weights:
         options.setdefault("lpips", {})["weights"] = str(lpips_weights)
     section = _data(loaded, data, options.pop("data", {}))
@@ -78,15 +84,6 @@ def _latest() -> Path:
     from posegen.training.run import latest
 
     return latest()
-
-
-def _overrides(texts: list[str]) -> dict[str, Any]:
-    from posegen.config import merge, parse_override
-
-    tree: dict[str, Any] = {}
-    for text in texts:
-        tree = merge(tree, parse_override(text))
-    return tree
 
 
 def _data(model: PoseTransfer, given: str | None, options: dict[str, Any]) -> ComponentOptions:

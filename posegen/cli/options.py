@@ -54,3 +54,16 @@ def parse_size(text: str, option: str) -> tuple[int, int]:
     if not (cross and height.isdigit() and width.isdigit()):
         raise ConfigError(f"{option} {text}: write it as HEIGHTxWIDTH, for example 128x64.")
     return int(height), int(width)
+
+
+def parse_split(name: str) -> str:
+    """Check the name of a split.
+
+    Raises:
+        ConfigError: where there is no such split.
+    """
+    from posegen.core.errors import ConfigError
+
+    if name not in ("train", "test"):
+        raise ConfigError(f"--split {name}: there are train and test.")
+    return name

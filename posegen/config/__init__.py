@@ -8,7 +8,7 @@ from posegen.config.schema import (
     Precision,
     TrainingConfig,
 )
-from posegen.config.sources import merge, parse_override, read_toml
+from posegen.config.sources import merge, merge_all, parse_override, read_toml
 
 __all__ = [
     "ComponentOptions",
@@ -18,6 +18,7 @@ __all__ = [
     "TrainingConfig",
     "experiment",
     "merge",
+    "merge_all",
     "options_of",
     "parse_override",
     "preset",

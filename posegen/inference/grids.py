@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from posegen.core.batches import Batch, GeneratorOutput
+from posegen.data.loading import to_uint8
 from posegen.poses.draw import draw_pose
 from posegen.poses.layouts import Layout
 
@@ -63,7 +64,7 @@ def _pair_columns(
 
 def pictures(images: Tensor, scale: int = 1) -> list[Image.Image]:
     """Turn images (B, 3, H, W) in [-1, 1] into pictures, enlarged by a whole factor."""
-    values = ((images.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
+    values = to_uint8(images.detach()).cpu()
     return [
         Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).resize(
             (image.shape[2] * scale, image.shape[1] * scale), Image.Resampling.NEAREST

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
-import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
@@ -16,7 +15,7 @@ from posegen.core.batches import Batch, GeneratorOutput, TaskInfo
 from posegen.core.contracts import Generator, PoseEncoder
 from posegen.core.errors import DataError, WeightsError
 from posegen.core.pretrained import read_tensors
-from posegen.inference.grids import pictures
+from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.weights.folder import TENSORS, WeightsConfig, fill, read_config
 
@@ -104,8 +103,7 @@ class PoseTransfer:
         height, width = self.image_size
         if own_size != self.image_size:
             picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        values = np.array(picture.convert("RGB"))
-        image = torch.from_numpy(values).permute(2, 0, 1)[None].to(self.device).float() / 127.5 - 1
+        image = as_tensor(picture)[None].to(self.device).float() / 127.5 - 1
         here = self._pose(source_keypoints).scaled_to(self.image_size, own_size)
         there = [self._pose(pose).scaled_to(self.image_size, own_size) for pose in wanted]
         count = len(there)

@@ -61,6 +61,7 @@ def discover(
     blocked = set(disabled)
     sources = _sources(entry_points(group=GROUP) if points is None else points)
     records: list[PluginRecord] = []
+    loaded: set[str] = set()
     for source in sources:
         if source.package != OWN and not third_party:
             continue
@@ -69,10 +70,10 @@ def discover(
             record.reason = "disabled"
         else:
             _load(source, record)
+            loaded.add(source.module)
         records.append(record)
-    known = {source.module for source in sources}
     for name in modules:
-        if name in known:
+        if name in loaded:
             continue  # an installed plugin named again: once is enough
         load = partial(importlib.import_module, name)
         source = Source(name, name, "(module)", name, load)

@@ -85,6 +85,6 @@ class Adversarial(Method):
         """Return O(scores, label); scores are raw, in float32 whatever the autocast."""
         scores = scores.float()
         if self.objective == "lsgan":
-            return functional.mse_loss(scores, scores.new_tensor(float(real)).expand_as(scores))
+            return functional.mse_loss(scores, scores.new_full((), float(real)).expand_as(scores))
         # -log sigmoid(s) and -log(1 - sigmoid(s)), without the overflow and without label tensors.
         return functional.softplus(-scores if real else scores).mean()

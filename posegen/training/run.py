@@ -57,8 +57,13 @@ class Run:
         return cls(path)
 
     def begin(self, config: ExperimentConfig) -> None:
-        """Make the folder, where it is not there yet, and write the configuration."""
+        """Make the folder ready to train in: new, or freed of what a killed process left."""
         self.path.mkdir(parents=True, exist_ok=True)
+        for left in list(self.path.rglob(".*.tmp")):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
         # First of all: with it, a run that is killed in the next moment can be resumed.
         text = f"# Made by posegen train.\n{tomli_w.dumps(config.tree())}"
         write_atomically(self.path / CONFIG, text.encode())
@@ -69,20 +74,14 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """Open an existing run, and delete what a killed process left half-written.
+        """Open an existing run; nothing in it is changed before `begin`.
 
         Raises:
             ConfigError: where there is none.
         """
         if not (path / CONFIG).is_file():
             raise ConfigError(f"{path}: no run to continue (no {CONFIG} in it).")
-        run = cls(path)
-        for left in list(path.rglob(".*.tmp")):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
-        return run
+        return cls(path)
 
     def config(self, overrides: list[str] | None = None) -> ExperimentConfig:
         """Read the configuration, with `key=value` texts on top."""

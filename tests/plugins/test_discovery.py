@@ -149,6 +149,9 @@ def test_an_installed_module_named_again_counts_once(packages: Packages) -> None
     packages.add("aa-good", GOOD.format(name="net", contract=1))
     registry = packages.discover(modules=["aa_good_module"])
     assert registry.get(Kind.GENERATOR, "net").record.package == "aa-good"
+    for without in ({"third_party": False}, {"disabled": ["aa-good"]}):
+        asked = packages.discover(modules=["aa_good_module"], **without)
+        assert asked.names(Kind.GENERATOR) == ["net"]
 
 
 def test_an_unknown_name_gets_the_nearest_ones() -> None:

@@ -95,6 +95,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         file.write('{"step": 5, "generator/l1": 9.9}\n{"step": 6, "gen')
     (part.checkpoints / ".step-00000005.1.tmp").mkdir()
     (part.weights / ".model.safetensors.1.tmp").touch()
+    assert Run.open(part.path).config() == tiny("training.steps=3", *extra)
+    assert list(part.path.rglob("*.tmp"))  # looking at a run deletes nothing: it may be running
     again, outcome = train(tiny(*extra), part.path, resume=True)
     assert outcome.step == 6
     assert losses(again.path) == losses(whole.path)
