@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         suggest,
     )
     from posegen.core.methods import Method, Parts, StepContext, WeightedLoss
-    from posegen.core.metrics import Metric, PerImageMetric, ScoredBatch
+    from posegen.core.metrics import Metric, PerImageMetric, ReferenceImages, ScoredBatch
     from posegen.core.pretrained import PretrainedFile
     from posegen.core.recipes import Model
     from posegen.core.specs import (
@@ -87,6 +87,7 @@ __all__ = [
     "PoseEncoder",
     "PosegenError",
     "PretrainedFile",
+    "ReferenceImages",
     "ScoredBatch",
     "Spec",
     "StepContext",
@@ -125,7 +126,7 @@ __getattr__, __dir__ = lazy_exports(
             "suggest",
         ),
         "posegen.core.methods": ("Method", "Parts", "StepContext", "WeightedLoss"),
-        "posegen.core.metrics": ("Metric", "PerImageMetric", "ScoredBatch"),
+        "posegen.core.metrics": ("Metric", "PerImageMetric", "ReferenceImages", "ScoredBatch"),
         "posegen.core.pretrained": ("PretrainedFile",),
         "posegen.core.recipes": ("Model",),
         "posegen.core.specs": (

@@ -7,7 +7,7 @@ configuration first, and then what the kind needs to know (stated in each class)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -147,6 +147,23 @@ class PairDataset(Dataset[Pair], ABC):
     def __getitems__(self, indices: list[int]) -> list[Pair]:
         """Return several pairs; override where a batch is cheaper than its parts."""
         return [self[index] for index in indices]
+
+    def images(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield every image of the split once: its name, and (3, H, W) uint8 RGB.
+
+        Override where that is cheaper than reading all pairs. Scores of distributions are against
+        these (see `posegen.core.ReferenceImages`).
+        """
+        seen: set[str] = set()
+        for index in range(len(self)):
+            pair = self[index]
+            for name, image in (
+                (pair.source_name, pair.source),
+                (pair.target_name, pair.target),
+            ):
+                if name not in seen:
+                    seen.add(name)
+                    yield name, image
 
 
 class PoseDetector(ABC):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 import torchmetrics
@@ -12,22 +13,58 @@ from torch import Tensor
 
 from posegen.core.config import Config
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class ScoredBatch:
     """What metrics see: finished 8-bit pictures, as a reader of the results would.
 
     Attributes:
-        generated, target, source: (B, 3, H, W) uint8 RGB.
-        target_keypoints: (B, K, 3) as in `Pair`.
+        generated, target: (B, 3, H, W) uint8 RGB, of one size.
+        source: (B, 3, H, W) uint8 RGB, or None where results come without their sources.
+        target_keypoints: (B, K, 3) as in `Pair`, in pixels of `target`, or None where not known.
         target_mask: (B, 1, H, W) in {0, 1}, or None where the data set has no masks.
+        source_names, target_names: (B), as the data set or the results' file names give them.
+        first: the first pair's position among all pairs of the evaluation.
+        total: how many pairs the evaluation is over, those of other processes included.
     """
 
     generated: Tensor
     target: Tensor
-    source: Tensor
-    target_keypoints: Tensor
+    source: Tensor | None = None
+    target_keypoints: Tensor | None = None
     target_mask: Tensor | None = None
+    source_names: Sequence[str] = ()
+    target_names: Sequence[str] = ()
+    first: int = 0
+    total: int = 0
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return self.target.shape[0]
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return `make()`, made once per batch: several metrics share features, masks and so on."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
+
+
+class ReferenceImages(ABC):
+    """Real images that a score of distributions is against, prepared as the protocol says.
+
+    Attributes:
+        digest: hexadecimal sha256 of the images' content and of their preparation: two references
+            with one digest are equal, so that what is computed from them can be kept.
+    """
+
+    digest: str
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield batches (B, 3, H, W) uint8 RGB on the evaluation's device; each image once."""
 
 
 class Metric(torchmetrics.Metric, ABC):
@@ -36,11 +73,16 @@ class Metric(torchmetrics.Metric, ABC):
     Direction and protocol are in the spec. States are torchmetrics states, so that they merge
     across processes; memory must not grow by more than a few numbers per image.
 
+    Attributes:
+        needs_reference: whether `see_reference` must be called before the first update. May depend
+            on the options.
+
     Raises:
         posegen.core.WeightsError: on construction, where a file of weights cannot be had.
     """
 
     full_state_update = False
+    needs_reference: bool = False
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -55,6 +97,14 @@ class Metric(torchmetrics.Metric, ABC):
 
     def per_image(self) -> Tensor | None:
         """Return one value per image (N,) in the order of the updates, or None."""
+        return None
+
+    def see_reference(self, reference: ReferenceImages) -> None:
+        """Take in the real images that the score is against; see `needs_reference`."""
+        raise NotImplementedError(f"{type(self).__name__} takes no reference images")
+
+    def describe(self) -> str | None:
+        """Return how the number is computed under these options, or None for the spec's line."""
         return None
 
 

@@ -110,11 +110,18 @@ class MetricSpec(Spec):
     Attributes:
         direction: which way is better.
         protocol: how exactly the number is computed, in one line; printed in every report.
+        value_range: the least and the greatest value there can be; None where there is no bound.
+        needs: what it reads beside the generated and the target images, in words a user knows:
+            "masks", "keypoints", "detector", "reference images"…
+        weights: the published files of weights that it can need, by name.
     """
 
     kind = Kind.METRIC
     direction: Literal["higher", "lower"]
     protocol: str
+    value_range: tuple[float | None, float | None] = (None, None)
+    needs: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,7 +102,7 @@ def posegen_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="ssim",
             summary="Structural similarity, as scikit-image computes it.",
-            target="posegen.evaluation.metrics:SSIM",
+            target="posegen.evaluation.metrics.similarity:SSIM",
             contract=1,
             direction="higher",
             protocol="8-bit RGB, 11×11 Gaussian window σ 1.5, population covariance, valid border, "
@@ -112,7 +112,7 @@ def posegen_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="psnr",
             summary="Peak signal-to-noise ratio in dB.",
-            target="posegen.evaluation.metrics:PSNR",
+            target="posegen.evaluation.metrics.pixels:PSNR",
             contract=1,
             direction="higher",
             protocol="8-bit RGB, peak 255, mean over images of the per-image value, at most 100 dB",
@@ -120,7 +120,7 @@ def posegen_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="l1",
             summary="Mean absolute difference.",
-            target="posegen.evaluation.metrics:L1",
+            target="posegen.evaluation.metrics.pixels:L1",
             contract=1,
             direction="lower",
             protocol="8-bit RGB scaled to [0, 1], mean over pixels, channels and images",
@@ -128,7 +128,7 @@ def posegen_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="mask-l1",
             summary="Mean absolute difference inside the target's body mask.",
-            target="posegen.evaluation.metrics:MaskL1",
+            target="posegen.evaluation.metrics.pixels:MaskL1",
             contract=1,
             direction="lower",
             protocol="as l1, over the pixels of the target's body mask only",
@@ -136,8 +136,8 @@ def posegen_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="lpips",
             summary="Learned perceptual distance.",
-            target="posegen.evaluation.lpips:LPIPS",
-            config="posegen.evaluation.config:LPIPSConfig",
+            target="posegen.evaluation.metrics.lpips:LPIPS",
+            config="posegen.evaluation.metrics.config:LPIPSConfig",
             contract=1,
             direction="lower",
             protocol="lpips 0.1 linear heads on an ImageNet trunk (AlexNet unless set), 8-bit RGB "

@@ -18,9 +18,10 @@ from posegen.core import (
     WeightsError,
 )
 from posegen.evaluation import Evaluation, evaluate_pairs
-from posegen.evaluation.config import LPIPSConfig
-from posegen.evaluation.lpips import LPIPS
-from posegen.evaluation.metrics import L1, PSNR, SSIM, MaskL1
+from posegen.evaluation.metrics.config import LPIPSConfig
+from posegen.evaluation.metrics.lpips import LPIPS
+from posegen.evaluation.metrics.pixels import L1, PSNR, MaskL1
+from posegen.evaluation.metrics.similarity import SSIM
 from posegen.plugins.builtin import posegen_metrics
 
 BASELINE = "copy the source"

@@ -128,7 +128,8 @@ def test_baseline_alone_is_not_bold():
 
 def test_the_package_its_options_and_its_reports_import_no_torch():
     code = (
-        "import sys, posegen.evaluation, posegen.evaluation.config, posegen.evaluation.render\n"
+        "import sys, posegen.evaluation, posegen.evaluation.metrics.config\n"
+        "import posegen.evaluation.render\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", code]).returncode == 0

@@ -10,8 +10,8 @@ import torchvision
 from safetensors.torch import save_file
 
 from posegen.core import WeightsError
-from posegen.evaluation.config import LPIPSConfig
-from posegen.evaluation.lpips import LPIPS, TRUNKS
+from posegen.evaluation.metrics.config import LPIPSConfig
+from posegen.evaluation.metrics.lpips import LPIPS, TRUNKS
 
 NETS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 

@@ -9,7 +9,8 @@ from kornia.metrics import ssim as kornia_ssim
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from posegen.core import Config, ConfigError
-from posegen.evaluation.metrics import L1, PSNR, SSIM, MaskL1
+from posegen.evaluation.metrics.pixels import L1, PSNR, MaskL1
+from posegen.evaluation.metrics.similarity import SSIM
 
 SIZES = [(128, 64), (256, 176), (11, 11), (37, 50)]
 

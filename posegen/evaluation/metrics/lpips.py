@@ -18,7 +18,7 @@ from torch import Tensor
 from posegen.core.errors import WeightsError
 from posegen.core.metrics import PerImageMetric, ScoredBatch
 from posegen.core.pretrained import PretrainedFile, read_tensors
-from posegen.evaluation.config import LPIPSConfig
+from posegen.evaluation.metrics.config import LPIPSConfig
 
 #: How a user names a local copy of the trunk's weights.
 OPTION = "--lpips-weights FILE"
