@@ -9,17 +9,22 @@ BIN := $(VENV)/bin
 
 setup: $(VENV)/.done
 
-$(VENV)/.done: pyproject.toml plugins/posegen-patn/pyproject.toml
+$(VENV)/.done: pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "posegen needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]' -e plugins/posegen-patn
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]' \
+		-e plugins/posegen-patn -e plugins/posegen-unet
+	# Without mediapipe and rtmlib, which want other versions of numpy and OpenCV than the tests.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		-e plugins/posegen-mediapipe -e plugins/posegen-rtmlib
 	touch $@
 
 demo: setup
 	rm -rf demo
 	$(BIN)/posegen train --model patn --preset demo --out demo
 	$(BIN)/posegen eval demo --metrics ssim,psnr,l1,mask-l1 --limit 400 --grid demo/people.png
-	@echo "Pictures of people that the model has never seen: demo/people.png"
+	$(BIN)/posegen report demo --out demo/report.html
+	@echo "Pictures of people that the model has never seen: demo/people.png, demo/report.html"
 
 lint: setup
 	$(BIN)/ruff check .

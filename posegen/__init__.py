@@ -12,7 +12,7 @@ from posegen.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from posegen.config import experiment, preset
-    from posegen.evaluation import evaluate
+    from posegen.evaluation import evaluate, evaluate_results
     from posegen.inference import PoseTransfer, load_model
     from posegen.training import train
 
@@ -21,6 +21,7 @@ __all__ = [
     "PoseTransfer",
     "__version__",
     "evaluate",
+    "evaluate_results",
     "experiment",
     "load_model",
     "preset",
@@ -31,7 +32,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "posegen.config": ("experiment", "preset"),
-        "posegen.evaluation": ("evaluate",),
+        "posegen.evaluation": ("evaluate", "evaluate_results"),
         "posegen.inference": ("PoseTransfer", "load_model"),
         "posegen.training": ("train",),
     },

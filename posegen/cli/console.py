@@ -39,3 +39,24 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
             bars.update(task, completed=done, total=total)
 
         yield advance
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each stage of a job, as `progress`.
+
+    Yields a function of (stage, done, total), where a total of 0 is one that nobody knows.
+    """
+    from rich.progress import MofNCompleteColumn, Progress, TaskID
+
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    shown = errors().is_terminal
+    with Progress(*columns, console=errors(), transient=True, disable=not shown) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=None)
+            bars.update(tasks[stage], completed=done, total=total or None)
+
+        yield advance

@@ -11,14 +11,20 @@ from posegen.cli.options import (
     DataOption,
     DeviceOption,
     SetOption,
+    SkipBadOption,
     WorkersOption,
     data_section,
     parse_split,
 )
 
 if TYPE_CHECKING:
+    from posegen.compute.process import Process
     from posegen.config import ComponentOptions
+    from posegen.evaluation.result import Evaluation
     from posegen.inference import PoseTransfer
+
+_RESULTS = "Results of any program"
+_WEIGHTS = "Files of weights"
 
 
 def evaluate(
@@ -27,57 +33,208 @@ def evaluate(
         typer.Argument(metavar="[RUN|WEIGHTS]", help="A run or weights; by default the last run."),
     ] = None,
     metrics: Annotated[
-        str, typer.Option(metavar="NAME,…", help="Which metrics: `posegen plugins list`.")
-    ] = "ssim,lpips,psnr,l1",
+        str | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="Which metrics, or which columns of the protocols; see `posegen plugins list`. "
+            "By default ssim,lpips,psnr,l1, or all columns of the protocols named.",
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…|all",
+            help="How scores are computed: posegen-1, patn-2019, …; NAME:VARIANT; a file.",
+        ),
+    ] = None,
     data: DataOption = None,
     split: Annotated[str, typer.Option(metavar="train|test", help="Which split.")] = "test",
+    skip_bad: SkipBadOption = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Real images for FID and KID; else the training split."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", rich_help_panel=_RESULTS, help="Score the pictures of a folder."
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|REGEX",
+            rich_help_panel=_RESULTS,
+            help="How they are named: patn-panels, pairs, gfla, parallel, …",
+        ),
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", rich_help_panel=_RESULTS, help="The real target images."),
+    ] = None,
+    sources: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", rich_help_panel=_RESULTS, help="The source images, for the baseline."
+        ),
+    ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", rich_help_panel=_RESULTS, help="Keypoints of the target images."
+        ),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", rich_help_panel=_RESULTS, help="The pairs that should be there."
+        ),
+    ] = None,
+    lpips_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=_WEIGHTS,
+            help="torchvision's ImageNet weights for lpips, local copy.",
+        ),
+    ] = None,
+    inception_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=_WEIGHTS,
+            help="The TensorFlow-compatible Inception for fid, kid, is and mask-is, local copy.",
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pairs per batch.")] = 32,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
-    lpips_weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="torchvision's ImageNet weights for lpips, local copy."),
-    ] = None,
     set_: SetOption = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Keep the generated pictures; those that are there are not made."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write scores.json and scores.csv; else into the run."),
+    ] = None,
     grid: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Also draw some pairs of the split.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Score a model, and beside it the baseline "copy the source".
+    """Score a model, and beside it the baseline "copy the source"; or a folder of results.
 
     --set gives options of the data set (data.image_size=[128,64]) and of metrics (lpips.net=vgg).
-    A run's scores are also written to its scores.json.
+    A run's scores are also written to its scores.json and scores.csv.
     """
     from posegen.cli.console import progress
+    from posegen.compute.process import join, leave
     from posegen.config import merge_all, parse_override
-    from posegen.evaluation.api import evaluate as score
-    from posegen.inference import load_model
-    from posegen.training.process import pick_device
 
     parse_split(split)
-    path = model or _latest()
-    loaded = load_model(path, pick_device(device))
     options = merge_all(parse_override(text) for text in set_ or [])
+    of_data = options.pop("data", {})
+    if skip_bad:
+        of_data = {**of_data, "skip_bad": True}
     if lpips_weights:
         options.setdefault("lpips", {})["weights"] = str(lpips_weights)
-    section = _data(loaded, data, options.pop("data", {}))
-    with progress(f"scoring {path}") as advance:
-        evaluation = score(
-            loaded,
-            [name.strip() for name in metrics.split(",") if name.strip()],
-            data=section.model_dump(mode="json"),
-            split=split,  # type: ignore[arg-type]
-            limit=limit,
-            options=options,
-            batch_size=batch_size,
-            workers=workers or 0,
-            on_progress=advance,
+    shared: dict[str, Any] = {
+        "metrics": _names(metrics),
+        "protocols": _names(protocol) or [],
+        "limit": limit,
+        "reference": reference,
+        "inception_weights": inception_weights,
+        "options": options,
+        "batch_size": batch_size,
+        "workers": workers or 0,
+    }
+    given = {"targets": targets, "sources": sources, "annotations": annotations, "pairs": pairs}
+    process = join(device)
+    try:
+        path = results or model or _latest()
+        with progress(f"scoring {path}") as advance:
+            shared |= {"process": process, "on_progress": advance}
+            if results is not None:
+                _refuse(model=model, data=data, save=save, grid=grid, skip_bad=skip_bad or None)
+                evaluation = _of_results(results, layout, given, shared)
+            else:
+                _refuse(layout=layout, **given)
+                evaluation = _of_model(path, data, of_data, split, shared | {"save": save}, grid)
+        if process.is_main:
+            _report(evaluation, path, out, json)
+    finally:
+        leave(process)
+
+
+def _of_results(
+    results: Path, layout: str | None, given: dict[str, Any], shared: dict[str, Any]
+) -> Evaluation:
+    from posegen.core.errors import ConfigError
+    from posegen.evaluation.api import evaluate_results
+    from posegen.evaluation.results import layout_names
+
+    if layout is None:
+        raise ConfigError(
+            f"--results needs --layout, which says how the files are named: "
+            f"{', '.join(layout_names())}."
         )
-    if grid:
-        _draw(loaded, section, split, grid)
-    _report(evaluation, path, section, split, options, json)
+    return evaluate_results(results, layout, **given, **shared)
+
+
+def _of_model(
+    path: Path,
+    data: str | None,
+    of_data: dict[str, Any],
+    split: str,
+    shared: dict[str, Any],
+    grid: Path | None,
+) -> Evaluation:
+    from posegen.evaluation.api import evaluate
+    from posegen.inference import load_model
+
+    process: Process = shared["process"]
+    loaded = load_model(path, process.device)
+    section = _data(loaded, data, of_data)
+    evaluation = evaluate(
+        loaded,
+        data=section.model_dump(mode="json"),
+        split=split,  # type: ignore[arg-type]
+        path=path,
+        **shared,
+    )
+    if grid and process.is_main:
+        from posegen.cli.pictures import draw_pairs
+
+        draw_pairs(section, split, grid, model=loaded)
+    return evaluation
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Split `a,b`; None where nothing is given."""
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    return names or None
+
+
+def _refuse(**given: object) -> None:
+    """Refuse options that belong to the other way of scoring.
+
+    Raises:
+        ConfigError: naming the first one.
+    """
+    from posegen.core.errors import ConfigError
+
+    for name, value in given.items():
+        if value is not None:
+            option = "RUN" if name == "model" else f"--{name.replace('_', '-')}"
+            other = "is not for --results" if name in _MODELS_OWN else "goes with --results DIR"
+            raise ConfigError(f"{option} {other}; leave one of them out.")
+
+
+_MODELS_OWN = ("model", "data", "save", "grid", "skip_bad")
 
 
 def _latest() -> Path:
@@ -99,33 +256,24 @@ def _data(model: PoseTransfer, given: str | None, options: dict[str, Any]) -> Co
     return ComponentOptions.model_validate(merge(base, options))
 
 
-def _draw(model: PoseTransfer, section: ComponentOptions, split: str, path: Path) -> None:
-    from posegen.cli.pictures import draw_pairs
-
-    draw_pairs(section, split, path, model=model)
-
-
-def _report(
-    evaluation: Any,
-    path: Path,
-    section: ComponentOptions,
-    split: str,
-    options: dict[str, Any],
-    as_json: bool,
-) -> None:
+def _report(evaluation: Evaluation, path: Path, out: Path | None, as_json: bool) -> None:
     import json
 
     from posegen.cli.console import errors, output
-    from posegen.evaluation.render import table, to_json
-    from posegen.weights.files import write_json
+    from posegen.evaluation.record import to_json, write
+    from posegen.evaluation.render import table
 
-    data = {**section.model_dump(mode="json"), "split": split}
-    result = to_json(evaluation, model=str(path), data=data, options=options)
-    if (path / "config.toml").is_file():
-        write_json(path / "scores.json", result)
+    folder = out or (path if (path / "config.toml").is_file() else None)
+    written = [] if folder is None else write(evaluation, folder)
+    unmatched = evaluation.subject.get("unmatched", [])
+    for entry in unmatched[:10]:
+        errors().print(f"unmatched: {entry['file']}: {entry['reason']}", soft_wrap=True)
+    if unmatched:
+        errors().print(f"{len(unmatched)} files or pairs are unmatched, and not scored.")
     if as_json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps(to_json(evaluation), indent=2))
         return
     output().print(table(evaluation))
-    if (path / "config.toml").is_file():
-        errors().print(f"Written to {path / 'scores.json'}.", highlight=False, soft_wrap=True)
+    if written:
+        names = " and ".join(str(file) for file in written)
+        errors().print(f"Written to {names}.", highlight=False, soft_wrap=True)

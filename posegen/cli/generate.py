@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DeviceOption
+from posegen.cli.options import DeviceOption, parse_size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from posegen.inference.model import PoseLike
+    from posegen.inference.pose_sequences import PoseSequence
+
+_CLIP = "Many poses and clips"
+_SPEED = "Speed"
+_SHEET = 64  # poses that a sheet shows: a viewer must open it
+_LISTED = 20  # names that a message lists
 
 
 def generate(
@@ -15,42 +27,139 @@ def generate(
     source: Annotated[Path, typer.Option(metavar="IMAGE", help="A picture of the person.")],
     source_pose: Annotated[Path, typer.Option(metavar="JSON", help="The pose in that picture.")],
     target_pose: Annotated[
-        list[Path], typer.Option(metavar="JSON", help="A wanted pose (repeatable).")
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures are written.")],
+        list[Path] | None, typer.Option(metavar="JSON", help="A wanted pose (repeatable).")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a picture per pose there.")
+    ] = None,
     grid: Annotated[
-        bool, typer.Option("--grid", help="Also draw source, poses and results on one sheet.")
+        bool,
+        typer.Option(
+            "--grid", help="Also draw source, poses and results on one sheet (the first 64)."
+        ),
     ] = False,
+    target_poses: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|FILE",
+            rich_help_panel=_CLIP,
+            help="The wanted poses: a folder of pose files, or another program's file.",
+        ),
+    ] = None,
+    pose_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW",
+            rich_help_panel=_CLIP,
+            help="Size of the pictures that they are of, where the files do not tell; by default "
+            "the source's.",
+        ),
+    ] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=_CLIP, help="Write a .gif, .webp, .apng or .mp4."
+        ),
+    ] = None,
+    fps: Annotated[
+        float, typer.Option(min=0.1, rich_help_panel=_CLIP, help="Pictures a second in the clip.")
+    ] = 25,
+    batch_size: Annotated[
+        int, typer.Option(min=1, rich_help_panel=_SPEED, help="Pictures made together.")
+    ] = 16,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="32|bf16|fp16", rich_help_panel=_SPEED, help="Number format of the network."
+        ),
+    ] = "32",
+    compile_: Annotated[
+        bool,
+        typer.Option(
+            "--compile/--no-compile", rich_help_panel=_SPEED, help="torch.compile the network."
+        ),
+    ] = False,
+    fold: Annotated[
+        bool,
+        typer.Option(
+            "--fold/--no-fold",
+            rich_help_panel=_SPEED,
+            help="Fold batch norm into the convolutions before it.",
+        ),
+    ] = True,
     device: DeviceOption = "auto",
 ) -> None:
     """Show the person of a picture in other poses.
 
     A pose file is JSON: {"size": \\[H, W], "keypoints": \\[\\[x, y, visibility], null, …]}.
     """
-    from posegen.cli.console import output
+    from posegen.cli.console import output, progress
+    from posegen.compute.process import pick_device
     from posegen.inference import load_model
-    from posegen.inference.grids import pictures, sample_grid
-    from posegen.poses.layouts import layout
-    from posegen.training.process import pick_device
+    from posegen.inference.clips import check_clip, write_clip
+    from posegen.inference.pose_sequences import PoseSequence
+    from posegen.inference.results import Results
 
-    model = load_model(weights, pick_device(device))
-    batch = model.prepare(source, source_pose, list(target_pose))
-    made = model.run(batch)
-    out.mkdir(parents=True, exist_ok=True)
-    names = _names(source, list(target_pose))
-    for name, picture in zip(names, pictures(made.image), strict=True):
-        picture.save(out / name)
-        output().print(str(out / name), highlight=False, soft_wrap=True)
-    if grid:
-        sheet = sample_grid(batch, made, layout(model.layout), target=False)
-        sheet.save(out / f"{source.stem}_grid.png")
-        output().print(str(out / f"{source.stem}_grid.png"), highlight=False, soft_wrap=True)
+    _check(target_pose, target_poses, pose_size, out, clip, grid)
+    if clip:
+        check_clip(clip, fps)
+    size = parse_size(pose_size, "--pose-size") if pose_size else None
+    where = pick_device(device)
+    model = load_model(weights, where, precision=precision, compile=compile_, fold=fold)  # type: ignore[arg-type]
+    results = Results(model, source, source_pose, out, _SHEET if grid else 0)
+    sequence = PoseSequence(target_poses, model.layout, size) if target_poses else None
+    wanted: Iterable[tuple[str, PoseLike]] = sequence or [(p.stem, p) for p in target_pose or ()]
+    with progress(f"{source.stem} in other poses") as advance:
+        frames = _counted(results.frames(wanted, batch_size), advance)
+        if clip:
+            write_clip(clip, frames, fps)
+        else:
+            for _ in frames:
+                pass
+    if sequence:
+        _tell_empty(sequence, results.count)
+    for path in [*results.written, *([clip] if clip else [])]:
+        output().print(str(path), highlight=False, soft_wrap=True)
 
 
-def _names(source: Path, poses: list[Path]) -> list[str]:
-    """Return `source_pose.png`; poses of the same name in several folders are numbered."""
-    stems = [pose.stem for pose in poses]
-    return [
-        f"{source.stem}_{stem}{'' if stems.count(stem) == 1 else f'-{number}'}.png"
-        for number, stem in enumerate(stems)
-    ]
+def _check(
+    target_pose: list[Path] | None,
+    target_poses: Path | None,
+    pose_size: str | None,
+    out: Path | None,
+    clip: Path | None,
+    grid: bool,
+) -> None:
+    from posegen.core.errors import ConfigError
+
+    if bool(target_pose) == (target_poses is not None):
+        raise ConfigError("give the wanted poses with --target-pose, or with --target-poses.")
+    if pose_size and target_poses is None:
+        raise ConfigError("--pose-size is about --target-poses; give these.")
+    if not (out or clip):
+        raise ConfigError("nothing to write; give --out, --clip or both.")
+    if grid and not out:
+        raise ConfigError("--grid is written into --out; give that.")
+
+
+def _counted(frames: Iterator[Image], advance: Callable[[int, int], None]) -> Iterator[Image]:
+    for number, frame in enumerate(frames, start=1):
+        yield frame
+        advance(number, number)
+
+
+def _tell_empty(sequence: PoseSequence, count: int) -> None:
+    from posegen.cli.console import errors
+    from posegen.core.errors import DataError
+
+    if not count:
+        raise DataError(f"{sequence.path}: nobody is in any of its poses; find them again.")
+    if sequence.empty:
+        names = ", ".join(sequence.empty[:_LISTED])
+        more = ", …" if len(sequence.empty) > _LISTED else ""
+        errors().print(
+            f"Left out {len(sequence.empty)} in which nobody is: {names}{more}.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

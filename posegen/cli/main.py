@@ -11,7 +11,22 @@ from typing import Annotated
 
 import typer
 
-from posegen.cli import config, data, evaluate, generate, plugins, train, weights
+from posegen.cli import (
+    bench,
+    catalogue,
+    compare,
+    config,
+    data,
+    doctor,
+    evaluate,
+    export,
+    generate,
+    plugins,
+    pose,
+    report,
+    train,
+    weights,
+)
 
 app = typer.Typer(
     name="posegen",
@@ -22,11 +37,21 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
+app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("generate")(generate.generate)
+app.command("export")(export.export)
+app.command("pose")(pose.pose)
+app.command("doctor")(doctor.doctor)
+app.command("bench", context_settings=bench.PASS_ON)(bench.bench)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 app.add_typer(config.app, name="config")
 app.add_typer(plugins.app, name="plugins")
+plugins.app.command("search")(catalogue.search)
+plugins.app.command("info")(catalogue.info)
+plugins.app.command("install")(catalogue.install)
+app.add_typer(catalogue.app, name="registry")
 
 
 def _version(wanted: bool) -> None:

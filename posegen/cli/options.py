@@ -15,6 +15,9 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value."),
 ]
+SkipBadOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out bad rows and pictures, and say how many.")
+]
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
 ]

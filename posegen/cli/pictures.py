@@ -17,8 +17,14 @@ def draw_pairs(
     *,
     model: PoseTransfer | None = None,
     count: int = 8,
+    seed: int | None = None,
 ) -> None:
-    """Draw pairs spread over a split; with a model, also what it generates for them."""
+    """Draw pairs of a split; with a model, also what it generates for them.
+
+    The pairs are spread evenly over the split, or with a seed, drawn at random.
+    """
+    import random
+
     import torch
 
     from posegen.config import ComponentOptions
@@ -29,7 +35,9 @@ def draw_pairs(
 
     dataset = build_dataset(section, split)  # type: ignore[arg-type]
     count = min(count, len(dataset))
-    pairs = dataset.__getitems__([len(dataset) * i // count for i in range(count)])
+    spread = [len(dataset) * i // count for i in range(count)]
+    chosen = spread if seed is None else random.Random(seed).sample(range(len(dataset)), count)
+    pairs = dataset.__getitems__(chosen)
     path.parent.mkdir(parents=True, exist_ok=True)
     encoder = ComponentOptions(name="gaussian") if model is None else model.config.encoder
     device = torch.device("cpu") if model is None else model.device

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posegen.cli.options import DataOption, DeviceOption, SetOption, WorkersOption, data_section
+from posegen.cli.options import (
+    DataOption,
+    DeviceOption,
+    SetOption,
+    SkipBadOption,
+    WorkersOption,
+    data_section,
+)
 
 if TYPE_CHECKING:
     from posegen.config import ExperimentConfig
@@ -44,6 +51,7 @@ def train(
         bool | None, typer.Option("--compile/--no-compile", help="torch.compile the networks.")
     ] = None,
     workers: WorkersOption = None,
+    skip_bad: SkipBadOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the configuration and the sizes, train nothing.")
     ] = False,
@@ -58,6 +66,7 @@ def train(
         "training.precision": precision,
         "training.compile": compile_,
         "training.workers": workers,
+        "data.skip_bad": skip_bad or None,
         "optimizer.lr": lr,
         "seed": seed,
     }

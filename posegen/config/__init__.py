@@ -2,6 +2,7 @@
 
 from posegen.config.resolve import experiment, options_of, preset
 from posegen.config.schema import (
+    AugmentConfig,
     ComponentOptions,
     ExperimentConfig,
     OptimizerConfig,
@@ -11,6 +12,7 @@ from posegen.config.schema import (
 from posegen.config.sources import merge, merge_all, parse_override, read_toml
 
 __all__ = [
+    "AugmentConfig",
     "ComponentOptions",
     "ExperimentConfig",
     "OptimizerConfig",

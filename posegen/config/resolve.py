@@ -48,7 +48,8 @@ def experiment(
 
     Args:
         trees: from the lowest to the highest.
-        overrides: `key=value` texts, laid on top in their order.
+        overrides: `key=value` texts, laid on top in their order, but a component's name before
+            its options: another name drops the options of the component before it.
         registry: where components are looked up; the installed ones by default.
 
     Returns:
@@ -59,7 +60,7 @@ def experiment(
         PluginError: for an unknown component.
     """
     registry = registry or installed()
-    tree = merge_all([*trees, *(parse_override(text) for text in overrides)])
+    tree = merge_all([*trees, *(parse_override(text) for text in _names_first(overrides))])
     _check_removals(tree)
     config: ExperimentConfig = validate(ExperimentConfig, tree, "", "the configuration")
     filled: Tree = {
@@ -72,6 +73,23 @@ def experiment(
             key: _fill(registry, kind, member, f"{group}.{key}") for key, member in members.items()
         }
     return config.model_copy(update=filled)
+
+
+def _names_first(overrides: Iterable[str]) -> list[str]:
+    """Move `a.name=…` before the `a.…=…` that come since `a=…` was last given."""
+    ordered: list[str] = []
+    for text in overrides:
+        section, dot, key = text.partition("=")[0].strip().rpartition(".")
+        place = len(ordered)
+        if dot and key == "name":
+            for index in reversed(range(len(ordered))):
+                earlier = ordered[index].partition("=")[0].strip()
+                if earlier == section:
+                    break
+                if earlier.startswith(f"{section}."):
+                    place = index
+        ordered.insert(place, text)
+    return ordered
 
 
 def _check_removals(tree: Tree) -> None:

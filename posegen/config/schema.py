@@ -39,6 +39,7 @@ class OptimizerConfig(Config):
     scale: dict[str, float] = Field(
         default_factory=dict, description="network name -> factor of its learning rate"
     )
+    fused: bool = Field(default=True, description="one kernel for a whole step of Adam")
 
 
 class TrainingConfig(Config):
@@ -61,10 +62,23 @@ class TrainingConfig(Config):
         default=0.0, ge=0, lt=1, description="decay of the weights' average; 0: no average"
     )
     precision: Precision = Field(default="32", description="32, or autocast to bf16 or fp16")
+    tf32: bool = Field(
+        default=True, description="TensorFloat-32 in matrix products and convolutions (NVIDIA)"
+    )
     compile: bool = Field(default=False, description="torch.compile the networks")
+    cuda_graphs: bool = Field(
+        default=False, description="compile, and replay each network as one CUDA graph"
+    )
     channels_last: bool = Field(default=True, description="memory format of networks and images")
+    cpu_kernels: bool = Field(
+        default=True,
+        description="on the CPU: Winograd's convolutions, instance norm in channels_last",
+    )
     deterministic: bool = Field(
         default=False, description="deterministic kernels only, also on the GPU"
+    )
+    sync_batch_norm: bool = Field(
+        default=False, description="batch norm over all processes' parts of the batch"
     )
     workers: int = Field(
         default=0, ge=0, description="processes that load data; 0: in the main process"
@@ -94,6 +108,35 @@ class TrainingConfig(Config):
         return scheduled if self.steps is None else self.steps
 
 
+class AugmentConfig(Config):
+    """Random changes of the training pairs; keypoints change along. All off by default."""
+
+    flip: float = Field(
+        default=0.0, ge=0, le=1, description="share of the pairs that are mirrored, joints swapped"
+    )
+    rotate: float = Field(
+        default=0.0, ge=0, le=180, description="up to so many degrees either way, each picture"
+    )
+    scale: float = Field(
+        default=0.0, ge=0, le=1, description="up to so much larger or smaller: 0.1 is 1/1.1 to 1.1"
+    )
+    shift: float = Field(
+        default=0.0, ge=0, le=1, description="up to this share of width and height, either way"
+    )
+    brightness: float = Field(
+        default=0.0, ge=0, le=1, description="up to so much is added to or taken off values in 0…1"
+    )
+    contrast: float = Field(
+        default=0.0, ge=0, le=10, description="factor of the values: 0.1 is 1/1.1 to 1.1"
+    )
+    saturation: float = Field(
+        default=0.0, ge=0, le=10, description="factor of the saturation: 0.1 is 1/1.1 to 1.1"
+    )
+    hue: float = Field(
+        default=0.0, ge=0, le=3.15, description="rotation of the hue in radians, either way"
+    )
+
+
 class ExperimentConfig(Config):
     """A whole experiment: everything that `posegen train` needs, and what a run stores."""
 
@@ -109,6 +152,7 @@ class ExperimentConfig(Config):
     losses: dict[str, LossOptions] = Field(default_factory=dict)
     method: ComponentOptions
     optimizer: OptimizerConfig = OptimizerConfig()
+    augment: AugmentConfig = AugmentConfig()
     training: TrainingConfig = TrainingConfig()
 
     def tree(self) -> dict[str, Any]:

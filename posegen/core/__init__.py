@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from posegen.core.pretrained import PretrainedFile
     from posegen.core.recipes import Model
     from posegen.core.specs import (
+        CAPABILITIES,
         CONTRACTS,
         ConverterSpec,
         DatasetSpec,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CAPABILITIES",
     "CONDITIONS",
     "CONTRACTS",
     "Batch",
@@ -130,6 +132,7 @@ __getattr__, __dir__ = lazy_exports(
         "posegen.core.pretrained": ("PretrainedFile",),
         "posegen.core.recipes": ("Model",),
         "posegen.core.specs": (
+            "CAPABILITIES",
             "CONTRACTS",
             "ConverterSpec",
             "DatasetSpec",

@@ -68,6 +68,31 @@ class Generator(nn.Module, ABC):
             target_pose: (B, C, H, W) pose map of the wanted image.
         """
 
+    def encode_source(self, source: Tensor, source_pose: Tensor) -> tuple[Tensor, ...]:
+        """Compute what the source alone decides; here nothing.
+
+        Many poses of one person are made with one call of this. A network of which a part sees
+        nothing but the source overrides both this and `generate_from`.
+
+        Args:
+            source, source_pose: as in `forward`.
+
+        Returns:
+            Tensors whose first dimension is B.
+        """
+        return source, source_pose
+
+    def generate_from(self, code: tuple[Tensor, ...], target_pose: Tensor) -> GeneratorOutput:
+        """Go on from what `encode_source` returned: both together do what `forward` does.
+
+        Args:
+            code: what `encode_source` returned, perhaps expanded along the first dimension.
+            target_pose: as in `forward`.
+        """
+        source, source_pose = code
+        output: GeneratorOutput = self(source, source_pose, target_pose)
+        return output
+
 
 class Discriminator(nn.Module, ABC):
     """Scores how real an image looks beside a condition. Built as `Discriminator(config, task)`.
@@ -75,9 +100,13 @@ class Discriminator(nn.Module, ABC):
     Attributes:
         conditions: names of the batch's tensors that it sees beside the image, out of
             `posegen.core.CONDITIONS`; they reach `forward` joined along the channels.
+        repeatable: whether in training a second pass on the same input gives the same scores and
+            changes nothing (no dropout, no running statistics), and `replay` returns what it gets.
+            Then the engine computes one pass where the method has two.
     """
 
     conditions: tuple[str, ...]
+    repeatable: bool = False
 
     def __init__(self, config: Config, task: TaskInfo) -> None:
         super().__init__()

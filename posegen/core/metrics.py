@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -21,8 +21,9 @@ class ScoredBatch:
     """What metrics see: finished 8-bit pictures, as a reader of the results would.
 
     Attributes:
-        generated, target: (B, 3, H, W) uint8 RGB, of one size.
-        source: (B, 3, H, W) uint8 RGB, or None where results come without their sources.
+        generated, target: (B, 3, H, W) RGB, of one size: uint8, or float32 in [0, 255] where a
+            protocol's resize keeps fractions of a level.
+        source: (B, 3, H, W) likewise, or None where results come without their sources.
         target_keypoints: (B, K, 3) as in `Pair`, in pixels of `target`, or None where not known.
         target_mask: (B, 1, H, W) in {0, 1}, or None where the data set has no masks.
         source_names, target_names: (B), as the data set or the results' file names give them.
@@ -40,16 +41,37 @@ class ScoredBatch:
     first: int = 0
     total: int = 0
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _of_targets: dict[Hashable, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __len__(self) -> int:
         return self.target.shape[0]
 
-    def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return `make()`, made once per batch: several metrics share features, masks and so on."""
-        if key not in self._made:
-            self._made[key] = make()
-        made: T = self._made[key]
+    def once(self, key: Hashable, make: Callable[[], T], *, of_targets: bool = False) -> T:
+        """Return `make()`, made once per batch: several metrics share features, masks and so on.
+
+        Args:
+            key: what is made, and with which options.
+            make: makes it.
+            of_targets: whether it is made from the targets alone; then the model and the baseline
+                share it too.
+        """
+        kept = self._of_targets if of_targets else self._made
+        if key not in kept:
+            kept[key] = make()
+        made: T = kept[key]
         return made
+
+    def sharing_targets(self, kept: dict[Hashable, Any]) -> ScoredBatch:
+        """Return the batch with what other batches of the very same targets have made of them.
+
+        Args:
+            kept: one dict for all of these batches.
+        """
+        batch = replace(self)
+        object.__setattr__(batch, "_of_targets", kept)
+        return batch
 
 
 class ReferenceImages(ABC):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import urllib.error
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,11 @@ import torch
 from torch import Tensor
 
 from posegen.core.errors import WeightsError
+from posegen.core.headers import read_header
+from posegen.core.state_dicts import read_state_dict
+
+#: Hexadecimal digits of a whole sha256.
+_DIGITS = 64
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -29,22 +33,35 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file of weights.")
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+        if path.suffix != ".safetensors":
+            return read_state_dict(path)
+        from safetensors.torch import load_file
 
-            return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        read_header(path)  # refuses more than the library does
+        return dict(load_file(path))
     except Exception as error:  # any of a dozen types, depending on where the damage is
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"{path}: cannot be read as a file of weights ({reason}); give a .safetensors file "
             "or a .pth file that holds only a state dict."
         ) from error
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise WeightsError(f"{path}: holds no plain state dict (names and tensors).")
-    return {str(key): value for key, value in content.items()}
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file of weights that is there.
+
+    Attributes:
+        path: where it is.
+        sha256: the digest of what is in it, all 64 digits.
+    """
+
+    path: Path
+    sha256: str
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Read it; see `read_tensors`."""
+        return read_tensors(self.path)
 
 
 @dataclass(frozen=True)
@@ -54,7 +71,8 @@ class PretrainedFile:
     Attributes:
         title: what it is, for messages.
         url: where it is published.
-        sha256: the beginning of its digest (torchvision writes eight digits into its file names).
+        sha256: its digest, or the beginning of it (torchvision writes eight digits into its files'
+            names).
     """
 
     title: str
@@ -67,10 +85,15 @@ class PretrainedFile:
         return self.url.rsplit("/", 1)[1]
 
     def load(self, local: Path | None, option: str) -> dict[str, Tensor]:
-        """Return the tensors.
+        """Find the file and return its tensors; see `find`."""
+        return self.find(local, option).tensors()
+
+    def find(self, local: Path | None, option: str) -> WeightsFile:
+        """Return the user's file, the one in torchvision's cache, or one just downloaded there.
 
         Args:
-            local: the user's own copy, or None for cache and download.
+            local: the user's own copy, or None for cache and download. It may be a conversion of
+                the published file, so its digest is not checked.
             option: how the user names a local copy, for the message, e.g.
                 `--set losses.perceptual.weights=FILE`.
 
@@ -78,20 +101,32 @@ class PretrainedFile:
             WeightsError: where the weights cannot be had.
         """
         if local is not None:
-            return read_tensors(local.expanduser())
+            path = local.expanduser()
+            if not path.is_file():
+                raise WeightsError(f"{path}: no such file of weights.")
+            return WeightsFile(path, _digest(path))
         cached = Path(torch.hub.get_dir()) / "checkpoints" / self.filename
         if not cached.is_file():
             self._download(cached, option)
-        elif not _digest(cached).startswith(self.sha256):
+        found = WeightsFile(cached, _digest(cached))
+        if not self.is_published(found):
             raise WeightsError(
                 f"{cached}: damaged (its sha256 does not begin with {self.sha256}); delete it, "
                 f"or give a good copy with `{option}`."
             )
-        return read_tensors(cached)
+        return found
+
+    def is_published(self, file: WeightsFile) -> bool:
+        """Return whether a file is the published one, byte for byte."""
+        return file.sha256.startswith(self.sha256)
 
     def _download(self, cached: Path, option: str) -> None:
         lacking = f"{self.title}: {cached} is not there"
-        remedy = f"get {self.url} on any machine and give it with `{option}`, or put it there."
+        digest = self.sha256 if len(self.sha256) == _DIGITS else f"{self.sha256}…"
+        remedy = (
+            f"get {self.url} (sha256 {digest}) on any machine and give it with `{option}`, "
+            "or put it there."
+        )
         if os.environ.get("POSEGEN_OFFLINE", "") not in ("", "0"):
             raise WeightsError(f"{lacking} and POSEGEN_OFFLINE is set; {remedy}")
         cached.parent.mkdir(parents=True, exist_ok=True)

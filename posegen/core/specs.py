@@ -36,6 +36,10 @@ class Kind(StrEnum):
 #: written for into its specs as a literal; it goes up only when an old plugin would break.
 CONTRACTS: dict[Kind, int] = dict.fromkeys(Kind, 1)
 
+#: What a network can declare: `compile`, that torch.compile takes it as one graph; `export`, that
+#: torch.export does.
+CAPABILITIES = ("compile", "export")
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -84,23 +88,39 @@ class EncoderSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSpec(Spec):
-    """A `posegen.core.Generator` (backbone)."""
+    """A `posegen.core.Generator` (backbone).
+
+    Attributes:
+        capabilities: what it can do beyond its contract, out of `CAPABILITIES`. The conformance kit
+            tests what is declared here.
+    """
 
     kind = Kind.GENERATOR
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorSpec(Spec):
-    """A `posegen.core.Discriminator`."""
+    """A `posegen.core.Discriminator`.
+
+    Attributes:
+        capabilities: as a generator's.
+    """
 
     kind = Kind.DISCRIMINATOR
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossSpec(Spec):
-    """A `posegen.core.Loss`."""
+    """A `posegen.core.Loss`.
+
+    Attributes:
+        weights: the published files of weights that it needs, by name.
+    """
 
     kind = Kind.LOSS
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +159,14 @@ class DatasetSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorSpec(Spec):
-    """A `posegen.core.PoseDetector`."""
+    """A `posegen.core.PoseDetector`.
+
+    Attributes:
+        weights: the published files of weights that it needs, by name.
+    """
 
     kind = Kind.DETECTOR
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

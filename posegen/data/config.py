@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from posegen.core.config import Config
+from posegen.data.names import DEEPFASHION, MARKET, Naming
 
 Split = Literal["train", "test"]
 
@@ -40,23 +41,42 @@ class PublishedConfig(Config):
     Attributes:
         prefix: what the names of the layout's CSV files begin with.
         folder: the folder that holds its images.
+        naming: what the names of the images tell.
+        published_pairs: how many pairs the published files have, in train and test.
         crop: columns that the publishers cut off either side *after* finding the keypoints, so that
             a joint may lie that far beside the image.
     """
 
     prefix: ClassVar[str]
     folder: ClassVar[str]
+    naming: ClassVar[Naming]
+    published_pairs: ClassVar[dict[str, int]]
     crop: ClassVar[int] = 0
 
     root: Path = Field(description="the folder that holds the CSV files")
     image_size: tuple[Side, Side] | None = Field(
         default=None, description=f"{_SIZE}; by default those of the first picture"
     )
+    cache: Path | None = Field(
+        default=None,
+        description="a folder for the decoded pictures, one memory-mapped file per split; `auto`: "
+        "`packed/` in `root`",
+    )
+    skip_bad: bool = Field(
+        default=False,
+        description="leave out bad rows and pictures, and say how many, instead of stopping at the "
+        "first; every picture is looked into when the data set is opened",
+    )
 
-    @field_validator("root")
+    @field_validator("root", "cache")
     @classmethod
-    def _expand_home(cls, root: Path) -> Path:
-        return root.expanduser()
+    def _expand_home(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser()
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where the decoded pictures are kept, or None where they are not."""
+        return self.root / "packed" if self.cache == Path("auto") else self.cache
 
     def annotations(self, split: Split) -> Path:
         """Return the CSV file of the keypoints."""
@@ -76,6 +96,8 @@ class Market1501Config(PublishedConfig):
 
     prefix = "market"
     folder = "market_data"
+    naming = MARKET
+    published_pairs: ClassVar[dict[str, int]] = {"train": 263_632, "test": 12_000}
 
 
 class DeepFashionConfig(PublishedConfig):
@@ -83,4 +105,6 @@ class DeepFashionConfig(PublishedConfig):
 
     prefix = "fasion-resize"  # spelled so by its publishers
     folder = "fashion_data"
+    naming = DEEPFASHION
+    published_pairs: ClassVar[dict[str, int]] = {"train": 101_966, "test": 8_570}
     crop = 40

@@ -8,31 +8,25 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import torch
-from PIL import Image
 from torch import Tensor
 
 from posegen.core.batches import Pair
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import ConfigError, DataError
 from posegen.data.config import DeepFashionConfig, Market1501Config, PublishedConfig, Split
+from posegen.data.pictures import ImageFormat, save_picture
 from posegen.data.tables import ANNOTATION_HEADER, PAIR_HEADER
+from posegen.poses.formats.published import annotation_row
 from posegen.poses.layouts import OPENPOSE18
 
 Layout = Literal["market1501", "deepfashion"]
-ImageFormat = Literal["jpg", "png"]
 Progress = Callable[[int, int], None]
 
 _CONFIGS: Mapping[Layout, type[Market1501Config] | type[DeepFashionConfig]] = {
     "market1501": Market1501Config,
     "deepfashion": DeepFashionConfig,
-}
-# JPEG with full colour resolution (4:4:4); PNG is exact.
-_ENCODING: Mapping[ImageFormat, Mapping[str, Any]] = {
-    "jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
-    "png": {"format": "PNG"},
 }
 _CHUNK = 64  # pairs fetched at a time: enough for a data set that renders in batches
 
@@ -118,10 +112,9 @@ class _SplitWriter:
         file_name = re.sub(r"[^\w.-]", "_", os.path.splitext(name)[0]) + f".{self._format}"
         if file_name not in self._names:
             self._names[file_name] = name
-            pixels = image.permute(1, 2, 0).contiguous().numpy()
-            Image.fromarray(pixels).save(self._folder / file_name, **_ENCODING[self._format])
-            ys, xs = _coordinates(keypoints, image.shape[-2], image.shape[-1])
-            self._annotations.write(f"{file_name}: {ys}: {xs}\n")
+            save_picture(self._folder / file_name, image, self._format)
+            row = annotation_row(file_name, keypoints, (image.shape[-2], image.shape[-1]))
+            self._annotations.write(f"{row}\n")
         elif self._names[file_name] != name:
             raise DataError(
                 f"{file_name}: images {self._names[file_name]!r} and {name!r} would both have this "
@@ -144,12 +137,3 @@ def _check(datasets: Mapping[Split, PairDataset], out: Path) -> None:
 def _chunks(dataset: PairDataset, count: int) -> Iterator[list[Pair]]:
     for start in range(0, count, _CHUNK):
         yield dataset.__getitems__(list(range(start, min(start + _CHUNK, count))))
-
-
-def _coordinates(keypoints: Tensor, height: int, width: int) -> list[list[int]]:
-    """Return [y of each joint, x of each joint] in whole pixels, -1 where there is none."""
-    x, y, visibility = keypoints.unbind(-1)
-    x, y = x.round(), y.round()
-    present = (visibility > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    coordinates: list[list[int]] = torch.stack([y, x]).where(present, -1).int().tolist()
-    return coordinates

@@ -11,6 +11,7 @@ from torch import Tensor
 from posegen.core.batches import Batch, Pair
 from posegen.core.contracts import PoseEncoder
 from posegen.core.errors import DataError
+from posegen.data.augment import Augmentation, Pictures
 
 
 @dataclass(frozen=True)
@@ -54,26 +55,41 @@ def collate(pairs: list[Pair]) -> RawBatch:
     )
 
 
-def to_batch(raw: RawBatch, encoder: PoseEncoder, device: torch.device) -> Batch:
+def to_batch(
+    raw: RawBatch,
+    encoder: PoseEncoder,
+    device: torch.device,
+    augmentation: Augmentation | None = None,
+) -> Batch:
     """Move a batch to the device; there normalise the images and make the pose maps.
 
     Images, masks and maps are float32 in channels-last memory format. The copies do not wait where
-    `raw` is pinned.
+    `raw` is pinned. An augmentation changes images, masks and keypoints before the maps are made.
     """
+    source = Pictures(
+        _normalise(raw.source, device),
+        raw.source_keypoints.to(device, non_blocking=True),
+        _binarise(raw.source_mask, device),
+    )
+    target = Pictures(
+        _normalise(raw.target, device),
+        raw.target_keypoints.to(device, non_blocking=True),
+        _binarise(raw.target_mask, device),
+    )
+    if augmentation is not None:
+        source, target = augmentation(source, target)
     size = (raw.source.shape[-2], raw.source.shape[-1])
-    source_keypoints = raw.source_keypoints.to(device, non_blocking=True)
-    target_keypoints = raw.target_keypoints.to(device, non_blocking=True)
-    poses = encoder(torch.cat([source_keypoints, target_keypoints]), size)
+    poses = encoder(torch.cat([source.keypoints, target.keypoints]), size)
     source_pose, target_pose = poses.to(memory_format=torch.channels_last).chunk(2)
     return Batch(
-        source=_normalise(raw.source, device),
-        target=_normalise(raw.target, device),
-        source_keypoints=source_keypoints,
-        target_keypoints=target_keypoints,
+        source=source.images,
+        target=target.images,
+        source_keypoints=source.keypoints,
+        target_keypoints=target.keypoints,
         source_pose=source_pose,
         target_pose=target_pose,
-        source_mask=_binarise(raw.source_mask, device),
-        target_mask=_binarise(raw.target_mask, device),
+        source_mask=source.masks,
+        target_mask=target.masks,
         source_names=raw.source_names,
         target_names=raw.target_names,
     )

@@ -1,4 +1,4 @@
-"""Scores of models: the evaluator behind `posegen eval`, the built-in metrics, their reports.
+"""Scores of models and of results: metrics, published protocols, the evaluator, its records.
 
 Names are loaded on first use, so that importing the package imports no torch.
 """
@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING
 from posegen.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from posegen.evaluation.api import evaluate
-    from posegen.evaluation.evaluator import Evaluation, Score, evaluate_pairs
+    from posegen.evaluation.api import evaluate, evaluate_results
+    from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
 
-__all__ = ["Evaluation", "Score", "evaluate", "evaluate_pairs"]
+__all__ = [
+    "BASELINE",
+    "Evaluation",
+    "ProtocolScores",
+    "Score",
+    "evaluate",
+    "evaluate_results",
+]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "posegen.evaluation.api": ("evaluate",),
-        "posegen.evaluation.evaluator": ("Evaluation", "Score", "evaluate_pairs"),
+        "posegen.evaluation.api": ("evaluate", "evaluate_results"),
+        "posegen.evaluation.result": ("BASELINE", "Evaluation", "ProtocolScores", "Score"),
     },
 )

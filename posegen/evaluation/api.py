@@ -1,80 +1,175 @@
-"""`posegen.evaluate`: the function behind `posegen eval`."""
+"""`posegen.evaluate` and `posegen.evaluate_results`: the functions behind `posegen eval`."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from posegen.compute.process import Process, pick_device
 from posegen.config import ComponentOptions
 from posegen.config.parts import build_dataset, build_encoder
-from posegen.core.errors import ConfigError
-from posegen.core.specs import Kind
-from posegen.evaluation.evaluator import Evaluation, evaluate_pairs
+from posegen.core.contracts import PairDataset
+from posegen.core.errors import ConfigError, DataError
+from posegen.core.metrics import ReferenceImages
+from posegen.evaluation.evaluator import References, score
+from posegen.evaluation.metrics.reference import DatasetImages, FolderImages
+from posegen.evaluation.plan import OWN, Plan, plan, unused
+from posegen.evaluation.protocols import Step, digest, fits, load, names
+from posegen.evaluation.protocols.prepare import prepare_images, to_8bit
+from posegen.evaluation.result import Evaluation
+from posegen.evaluation.results import ResultsFolder, open_results
+from posegen.evaluation.saved import SavedImages
+from posegen.evaluation.streams import Loading, ModelPairs, ResultPairs, Stream
 from posegen.inference.model import PoseTransfer, load_model
-from posegen.plugins import build, component_config, registry
+from posegen.weights.folder import weights_digest
 
+#: What is computed where neither metrics nor a protocol are named.
 DEFAULT_METRICS = ("ssim", "lpips", "psnr", "l1")
+
+Options = Mapping[str, Mapping[str, Any]]
 
 
 def evaluate(
     model: PoseTransfer | str | Path,
-    metrics: Sequence[str] = DEFAULT_METRICS,
+    metrics: Sequence[str] | None = None,
     *,
+    protocols: Sequence[str] = (),
     data: Mapping[str, Any] | None = None,
     split: Literal["train", "test"] = "test",
     limit: int | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    options: Options | None = None,
+    reference: str | Path | None = None,
+    inception_weights: str | Path | None = None,
+    save: str | Path | None = None,
     batch_size: int = 32,
     workers: int = 0,
     device: str = "cpu",
+    process: Process | None = None,
+    path: str | Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score a model, and beside it the baseline *copy the source*, on a data set.
 
     Args:
         model: a loaded model, or the path of a run or of weights.
-        metrics: names of metric components.
+        metrics: columns of the protocols, or for posegen's own protocol any metric components. By
+            default all columns; with no protocol named, ssim, lpips, psnr and l1.
+        protocols: `NAME`, `NAME:VARIANT` or files; by default posegen's own. `all` stands for
+            every built-in one that knows pictures of this size.
         data: the data set, `{"name": …, options…}`; by default the one that the model was trained
             on (its `split`).
         split: of the data set.
         limit: score only the first so many pairs.
-        options: metric name -> its options.
+        options: column or metric -> options that replace the protocol's; the result says so.
+        reference: a folder of real images for scores of distributions; by default the data set's
+            training split, for the columns that want one.
+        inception_weights: the TensorFlow-compatible Inception's file, for fid, kid, is and mask-is.
+        save: a folder where the generated pictures are kept; pictures that are there already are
+            not made again.
         batch_size, workers, device: as in training.
-        on_progress: called with (pairs done, pairs in all).
+        process: this one among several; under torchrun every process calls this in the same way,
+            and each gets the whole result.
+        path: where a loaded model is from, for the record.
+        on_progress: called with (pairs done, pairs in all) of this process.
 
     Raises:
         ConfigError, DataError, PluginError, WeightsError: before anything is scored. A metric whose
             own weights are missing does not raise: its score says why there is none.
     """
+    started = time.perf_counter()
     if not isinstance(model, PoseTransfer):
-        model = load_model(model, device)
+        path, model = model, load_model(model, process.device if process else device)
+    process = process or Process(model.device)
     section = data_of(model) if data is None else ComponentOptions.model_validate(dict(data))
     dataset = build_dataset(section, split)
-    if dataset.image_size != model.image_size:
-        size, own = list(dataset.image_size), list(model.image_size)
-        raise ConfigError(
-            f"the data's images are {size} (height, width) and the model's {own}; "
-            f"`--set data.image_size={own}` gives data of the model's size where the set can."
-        )
-    if dataset.layout != model.layout:
-        raise ConfigError(
-            f"the data's keypoints are {dataset.layout!r} and the model reads {model.layout!r}."
-        )
+    _check_fit(model, dataset)
+    plans = _plans(protocols, metrics, options, dataset.image_size, inception_weights)
+    stored = {**section.model_dump(mode="json"), "split": split}
     ready = model
-    return evaluate_pairs(
+    stream = ModelPairs(
         lambda batch: ready.run(batch).image,
         dataset,
         build_encoder(model.config.encoder),
-        {name: _factory(name, (options or {}).get(name, {})) for name in dict.fromkeys(metrics)},
         row=model.config.model,
-        batch_size=batch_size,
-        workers=workers,
-        limit=limit,
-        device=model.device,
-        on_progress=on_progress,
+        loading=Loading(batch_size, workers, limit),
+        process=process,
+        saved=None if save is None else _saved(Path(save), plans, model, stored, process),
     )
+    references = partial(
+        _reference, Path(reference) if reference else section, process, batch_size, workers
+    )
+    subject = {
+        "kind": "model",
+        "path": None if path is None else str(path),
+        "model": model.config.model,
+        "weights": weights_digest(model.generator),
+        "data": stored,
+        "limit": limit,
+    }
+    return _scored(stream, plans, process, references, subject, started, on_progress)
+
+
+def evaluate_results(
+    folder: str | Path,
+    layout: str,
+    metrics: Sequence[str] | None = None,
+    *,
+    targets: str | Path | None = None,
+    sources: str | Path | None = None,
+    annotations: str | Path | None = None,
+    pairs: str | Path | None = None,
+    protocols: Sequence[str] = (),
+    limit: int | None = None,
+    options: Options | None = None,
+    reference: str | Path | None = None,
+    inception_weights: str | Path | None = None,
+    batch_size: int = 32,
+    workers: int = 0,
+    device: str = "cpu",
+    process: Process | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Score the pictures that any program has left in a folder.
+
+    Args:
+        folder: the results.
+        layout: how its files are named: see `posegen.evaluation.results`.
+        targets: the folder of the real images, where the results do not hold them.
+        sources: the folder of the source images; with them the baseline is scored too.
+        annotations: the published CSV of the targets' keypoints, for masks and PCKh.
+        pairs: the published CSV of the pairs that should be there.
+        metrics, protocols, limit, options, reference, inception_weights, batch_size, workers,
+            device, process, on_progress: as in `evaluate`; there is no training split, so that a
+            reference must be given for what is against one.
+
+    Raises:
+        ConfigError, DataError, PluginError: before anything is scored, or for a picture that cannot
+            be read.
+    """
+    started = time.perf_counter()
+    paths = {"targets": targets, "sources": sources, "annotations": annotations, "pairs": pairs}
+    given = {key: None if value is None else Path(value) for key, value in paths.items()}
+    process = process or Process(pick_device(device))
+    results = open_results(Path(folder), layout, **given)
+    plans = _plans(protocols, metrics, options, results.target_size, inception_weights)
+    _check_sizes(results, plans)
+    stream = ResultPairs(results, loading=Loading(batch_size, workers, limit), process=process)
+    references = None
+    if reference is not None:
+        references = partial(_reference, Path(reference), process, batch_size, workers)
+    subject = {
+        "kind": "results",
+        "path": str(folder),
+        "layout": layout,
+        **{key: None if value is None else str(value) for key, value in given.items()},
+        "limit": limit,
+        "unmatched_count": len(results.unmatched),
+        "unmatched": [{"file": u.file, "reason": u.reason} for u in results.unmatched],
+    }
+    return _scored(stream, plans, process, references, subject, started, on_progress)
 
 
 def data_of(model: PoseTransfer) -> ComponentOptions:
@@ -89,7 +184,116 @@ def data_of(model: PoseTransfer) -> ComponentOptions:
     return ComponentOptions.model_validate(section)
 
 
-def _factory(name: str, options: Mapping[str, Any]) -> Callable[[], Any]:
-    """Check name and options now, build (and read weights) later."""
-    config = component_config(registry(), Kind.METRIC, name, options, name)
-    return partial(build, registry(), Kind.METRIC, name, config)
+def _scored(
+    stream: Stream,
+    plans: list[Plan],
+    process: Process,
+    references: References | None,
+    subject: Mapping[str, Any],
+    started: float,
+    on_progress: Callable[[int, int], None] | None,
+) -> Evaluation:
+    pairs, scores = score(stream, plans, process, references=references, on_progress=on_progress)
+    return Evaluation(subject, pairs, scores, time.perf_counter() - started)
+
+
+def _plans(
+    protocols: Sequence[str],
+    metrics: Sequence[str] | None,
+    options: Options | None,
+    size: tuple[int, int],
+    inception: str | Path | None,
+) -> list[Plan]:
+    if not protocols and metrics is None:
+        metrics = DEFAULT_METRICS
+    if "all" in protocols:
+        protocols = [name for name in names() if fits(load(name), size)]
+    several = len(protocols) > 1
+    plans = [
+        plan(
+            text,
+            size,
+            metrics,
+            options,
+            partly=several,
+            inception=None if inception is None else Path(inception),
+        )
+        for text in protocols or [OWN]
+    ]
+    for name in metrics or () if several else ():
+        if not any(name in (c.name, c.spec.name) for p in plans for c in p.columns):
+            raise ConfigError(
+                f"--metrics {name}: none of {', '.join(protocols)} has such a column."
+            )
+    plans = [p for p in plans if p.columns]
+    if strange := unused(plans, options or {}):
+        raise ConfigError(
+            f"--set {strange[0]}.…: no column or metric of that name is computed here; it must be "
+            "among --metrics, or in the protocol."
+        )
+    return plans
+
+
+def _check_fit(model: PoseTransfer, dataset: PairDataset) -> None:
+    if dataset.image_size != model.image_size:
+        size, own = list(dataset.image_size), list(model.image_size)
+        raise ConfigError(
+            f"the data's images are {size} (height, width) and the model's {own}; "
+            f"`--set data.image_size={own}` gives data of the model's size where the set can."
+        )
+    if dataset.layout != model.layout:
+        raise ConfigError(
+            f"the data's keypoints are {dataset.layout!r} and the model reads {model.layout!r}."
+        )
+
+
+def _check_sizes(results: ResultsFolder, plans: Sequence[Plan]) -> None:
+    """Find that no column at all brings results and targets to one size, before reading them."""
+    made, real = results.generated_size, results.target_size
+    steps = [step for p in plans for column in p.columns for step in column.steps]
+    if made != real and not any(step.step == "resize" for step in steps):
+        raise DataError(
+            f"{results.folder}: its pictures are {made[0]}×{made[1]} (height×width) and the "
+            f"targets {real[0]}×{real[1]}; give targets of the same size, or a protocol that "
+            "resizes pictures."
+        )
+
+
+def _saved(
+    folder: Path,
+    plans: Sequence[Plan],
+    model: PoseTransfer,
+    data: Mapping[str, Any],
+    process: Process,
+) -> SavedImages:
+    roundings = {p.variant.rounding for p in plans}
+    if len(roundings) > 1:
+        raise ConfigError(
+            "--save: these protocols bring pictures to 8 bits in different ways (rounded, "
+            "truncated); save under one of them at a time."
+        )
+    rounding = roundings.pop()
+    made_from = {"weights": weights_digest(model.generator), "data": data, "rounding": rounding}
+    if process.is_main:  # the first makes the folder, and the others find it
+        SavedImages(folder, made_from, partial(to_8bit, rounding=rounding))
+    process.wait()
+    return SavedImages(folder, made_from, partial(to_8bit, rounding=rounding))
+
+
+def _reference(
+    source: Path | ComponentOptions,
+    process: Process,
+    batch_size: int,
+    workers: int,
+    steps: tuple[Step, ...],
+) -> ReferenceImages:
+    """Return the images of a folder, or of a data set's training split, prepared by the steps."""
+    shared: dict[str, Any] = {
+        "prepare": partial(prepare_images, steps=steps),
+        "preparation": digest(steps),
+        "device": process.device,
+        "batch_size": batch_size,
+    }
+    if isinstance(source, Path):
+        return FolderImages(source, workers=workers, **shared)
+    return DatasetImages(build_dataset(source, "train"), **shared)

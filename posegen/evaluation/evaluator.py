@@ -1,266 +1,204 @@
-"""The engine of `posegen eval`: pairs through a model, pictures through the metrics.
+"""The engine of `posegen eval`: pictures through the columns of protocols.
 
-Pairs are streamed in their own order. Beside the model, the row "copy the source" is always scored
-on the same pairs: a model that does not beat it has not learnt the pose. A metric that cannot be
-computed costs its own value and no other's.
+Beside the model, the row "copy the source" is scored on the same pairs: a model that does not beat
+it has not learnt the pose. A metric that cannot be computed costs its own value and no other's.
+Pairs are streamed, and every picture is made once, however many protocols look at it.
 """
 
 from __future__ import annotations
 
-import logging
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import cast
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Subset
 
-from posegen.core.batches import Batch
-from posegen.core.contracts import PairDataset, PoseEncoder
-from posegen.core.errors import ConfigError, DataError, PosegenError
-from posegen.core.metrics import Metric, ScoredBatch
-from posegen.core.specs import Kind, MetricSpec
-from posegen.data.loading import collate, to_batch, to_uint8
+from posegen.compute.process import Process
+from posegen.core.errors import DataError, PosegenError
+from posegen.core.metrics import ReferenceImages, ScoredBatch
+from posegen.evaluation.metric_run import MetricRun, reason
+from posegen.evaluation.plan import Column, Plan
+from posegen.evaluation.protocols import Step, Variant
+from posegen.evaluation.protocols.prepare import as_saved, prepare, to_8bit
+from posegen.evaluation.result import ProtocolScores
+from posegen.evaluation.streams import PairPictures, Stream
 
-#: The baseline's row: the source image handed back as if it were the result.
-BASELINE = "copy the source"
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Score:
-    """One metric's result on one row.
-
-    Attributes:
-        metric: the metric's name.
-        value: the score, finite; None where there is none.
-        count: how many images it is over.
-        direction: "higher" or "lower": which way is better.
-        protocol: how the number is computed, in one line.
-        error: why there is no value; None where there is one.
-    """
-
-    metric: str
-    value: float | None
-    count: int
-    direction: str
-    protocol: str
-    error: str | None = None
+#: Preparation of the reference images -> those images; None where there are none.
+References = Callable[[tuple[Step, ...]], ReferenceImages]
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation found.
-
-    Attributes:
-        scores: row -> metric -> score; the rows are the model, where there is one, and `BASELINE`.
-        pairs: how many pairs were scored.
-        seconds: how long it took, data loading and generation included.
-        per_image: row -> metric -> one value per pair, in the order of the data set, NaN where an
-            image has none; only the metrics that have such values and were computed to the end.
-    """
-
-    scores: dict[str, dict[str, Score]]
-    pairs: int
-    seconds: float
-    per_image: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-
-
-def evaluate_pairs(
-    generate: Callable[[Batch], Tensor] | None,
-    dataset: PairDataset,
-    encoder: PoseEncoder,
-    metrics: Mapping[str, Callable[[], Metric]],
+def score(
+    stream: Stream,
+    plans: Sequence[Plan],
+    process: Process,
     *,
-    row: str = "model",
-    batch_size: int = 32,
-    workers: int = 0,
-    limit: int | None = None,
-    device: torch.device,
+    references: References | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-    specs: Mapping[str, MetricSpec] | None = None,
-) -> Evaluation:
-    """Score a model, and the baseline, on pairs 0, 1, …, limit - 1.
+) -> tuple[list[tuple[str, str]], list[ProtocolScores]]:
+    """Score the pairs of a stream under every plan.
 
-    The images are rounded to 8 bits before any metric sees them, as if they had been saved. The
-    global random state is left as it was, as far as the loading of pairs goes.
+    Under torchrun every process calls this with its own stretch of the pairs, and all return the
+    same.
 
     Args:
-        generate: batch -> (B, 3, H, W) in [-1, 1], in evaluation mode; None scores the baseline
-            alone.
-        dataset: the pairs.
-        encoder: makes the pose maps that `generate` sees.
-        metrics: name -> what builds the metric. Called once per metric.
-        row: the model's name in the result.
-        batch_size: pairs per batch.
-        workers: processes that load pairs; 0 loads in this one.
-        limit: how many pairs at most; None for all.
-        device: where to generate and to score.
-        on_progress: called after each batch with the pairs done and the pairs in all.
-        specs: name -> spec, for directions and protocols; None takes them from the registry.
+        stream: the pairs.
+        plans: the protocols.
+        process: this process.
+        references: gives the reference images of scores of distributions.
+        on_progress: called after each batch with this process's pairs done and in all.
+
+    Returns:
+        (source, target) of every pair in order, and the scores of each plan.
 
     Raises:
-        ConfigError: for a limit below 1, or a row named like the baseline.
-        DataError: for a data set without pairs, and where a pair cannot be read.
-        PosegenError: where `generate` returns images of a wrong size, or that are not finite.
+        DataError, PosegenError: what the stream raises.
     """
-    started = time.perf_counter()
-    total = _count(dataset, limit)
-    if row == BASELINE:
-        raise ConfigError(f"a row cannot be named {row!r}: that is the baseline's name.")
-    specs = _registered(metrics) if specs is None else specs
-    rows = [BASELINE] if generate is None else [row, BASELINE]
-    where = _metric_device(device)
-    runs = {name: _build(build, rows, where) for name, build in metrics.items()}
-    done = 0
-    for batch in _batches(dataset, encoder, total, batch_size, workers, device):
-        scored = {BASELINE: _copied(batch, where)}
-        if generate is not None:
-            images = to_uint8(_generated(generate, batch, row, done)).to(where)
-            scored[row] = replace(scored[BASELINE], generated=images)
-        for runs_of_metric in runs.values():
-            for name, run in runs_of_metric.items():
-                run.update(scored[name])
-        done += len(batch)
+    device = _metric_device(process.device)
+    runs = [_Runs(plan, stream.rows, device, references, process) for plan in plans]
+    names: list[tuple[str, str]] = []
+    for pictures in stream:
+        moved = _on(pictures, device)
+        for run in runs:
+            run.update(moved, stream.total, stream.fresh)
+        names += zip(pictures.source_names, pictures.target_names, strict=True)
         if on_progress is not None:
-            on_progress(done, total)
-    result = Evaluation({name: {} for name in rows}, done, 0.0, {name: {} for name in rows})
-    for metric, runs_of_metric in runs.items():
-        for name, run in runs_of_metric.items():
-            score, values = run.finish(metric, specs[metric], done)
-            result.scores[name][metric] = score
-            if values is not None:
-                result.per_image[name][metric] = values
-    return replace(result, seconds=time.perf_counter() - started)
+            on_progress(len(names), len(stream))
+    for run in runs:
+        run.merge(process)
+    names = [name for part in process.gather(names) for name in part]
+    scores = [run.finish(len(names)) for run in runs] if process.is_main else []
+    return process.agree((names, scores))
 
 
-class _Run:
-    """A metric on one row, until something goes wrong with it."""
+class _Runs:
+    """A plan's metrics on every row."""
 
-    def __init__(self, metric: Metric | None, error: str | None = None) -> None:
-        self.metric = metric
-        self.error = error
+    def __init__(
+        self,
+        plan: Plan,
+        rows: Sequence[str],
+        device: torch.device,
+        references: References | None,
+        process: Process,
+    ) -> None:
+        self.plan, self.rows = plan, rows
+        self.runs = [
+            (column, _build(column, rows, device, references, process)) for column in plan.columns
+        ]
 
-    def update(self, batch: ScoredBatch) -> None:
-        if self.metric is None:
-            return
-        try:
-            self.metric.update(batch)
-        except Exception as error:  # a plugin's metric can raise anything
-            self.metric, self.error = None, _reason(error)
+    def update(self, pictures: PairPictures, total: int, fresh: bool) -> None:
+        """Show a batch to every column, prepared for it."""
+        of_targets: dict[tuple[Step, ...], dict[Hashable, Any]] = {}
+        for row in self.rows:
+            plain = _view(pictures, row, total, self.plan.variant, fresh)
+            prepared: dict[tuple[Step, ...], ScoredBatch | PosegenError] = {}
+            for column, runs in self.runs:
+                steps = column.steps
+                if steps not in prepared:
+                    made = of_targets.setdefault(steps, {})  # the rows have the same targets
+                    prepared[steps] = _try_prepare(plain, steps, made)
+                runs[row].update(prepared[steps], column)
 
-    def finish(self, name: str, spec: MetricSpec, pairs: int) -> tuple[Score, list[float] | None]:
-        """Return the score, and the values of the images where the metric has them."""
+    def merge(self, process: Process) -> None:
+        """Bring what all processes have seen to the first."""
+        for _, runs in self.runs:
+            for run in runs.values():
+                run.merge(process)
 
-        def score(value: float | None, count: int, error: str | None) -> Score:
-            return Score(name, value, count, spec.direction, spec.protocol, error)
+    def finish(self, pairs: int) -> ProtocolScores:
+        """Compute the scores."""
+        protocol = self.plan.protocol
+        result = ProtocolScores(
+            protocol.name,
+            protocol.version,
+            self.plan.label,
+            self.plan.definition,
+            {row: {} for row in self.rows},
+            {row: {} for row in self.rows},
+        )
+        for column, runs in self.runs:
+            for row, run in runs.items():
+                result.scores[row][column.name], values = run.finish(column, pairs)
+                if values is not None:
+                    padded = values + [math.nan] * (pairs - len(values))
+                    result.per_image[row][column.name] = padded
+        return result
 
-        if self.metric is None:
-            return score(None, 0, self.error), None
-        try:
-            value = float(self.metric.compute())
-            per_image = self.metric.per_image()
-        except Exception as error:  # as above
-            return score(None, 0, _reason(error)), None
-        values = None if per_image is None else per_image.tolist()
-        count = pairs if values is None else sum(not math.isnan(v) for v in values)
-        if count == 0:
-            return score(None, 0, "no image has a value."), values
-        if not math.isfinite(value):
-            return score(None, 0, f"the score is {value}."), values
-        return score(value, count, None), values
 
-
-def _build(build: Callable[[], Metric], rows: list[str], device: torch.device) -> dict[str, _Run]:
+def _build(
+    column: Column,
+    rows: Sequence[str],
+    device: torch.device,
+    references: References | None,
+    process: Process,
+) -> dict[str, MetricRun]:
     """Build a metric, and copy it for the other rows: reading weights is slow."""
     try:
-        metric = build().to(device)
-        # Each process scores all pairs; torchmetrics would wait for the other processes' states.
+        metric = column.build().to(device)
+        # The states are joined here; torchmetrics would wait for the other processes' own.
         metric.distributed_available_fn = _alone
-        return {row: _Run(metric if row == rows[0] else metric.clone()) for row in rows}
+        if metric.needs_reference and process.is_main:
+            if references is None:
+                raise DataError(
+                    f"{column.name} is against a set of real images and none is known; give a "
+                    "folder of them with --reference."
+                )
+            metric.see_reference(references(column.reference_steps))
+        return {row: MetricRun(metric if row == rows[0] else metric.clone()) for row in rows}
     except Exception as error:  # weights missing, or anything that a plugin raises
-        return {row: _Run(None, _reason(error)) for row in rows}
+        return {row: MetricRun(None, reason(error)) for row in rows}
 
 
 def _alone() -> bool:
     return False
 
 
-def _batches(
-    dataset: PairDataset,
-    encoder: PoseEncoder,
-    total: int,
-    batch_size: int,
-    workers: int,
-    device: torch.device,
-) -> Iterator[Batch]:
-    loader = DataLoader(
-        Subset(dataset, range(total)),
-        batch_size=batch_size,
-        num_workers=workers,
-        collate_fn=collate,
-        pin_memory=device.type == "cuda",
-        generator=torch.Generator(),  # a loader draws a seed, else from the global state
-    )
-    for raw in loader:
-        yield to_batch(raw, encoder, device)
+def _view(
+    pictures: PairPictures, row: str, total: int, variant: Variant, fresh: bool
+) -> ScoredBatch:
+    """Return a batch as a protocol has it before any preparation: finished 8-bit pictures."""
 
+    def written(images: Tensor) -> Tensor:
+        return as_saved(images, variant.saved_as, variant.jpeg_quality) if fresh else images
 
-def _generated(generate: Callable[[Batch], Tensor], batch: Batch, row: str, first: int) -> Tensor:
-    with torch.no_grad():
-        images = generate(batch)
-    pairs = f"pairs {first} to {first + len(batch) - 1}"
-    if images.shape != batch.target.shape:
-        raise PosegenError(
-            f"{row}: made images of shape {tuple(images.shape)} for {pairs}, whose targets are "
-            f"{tuple(batch.target.shape)}."
-        )
-    # NaN would become a grey level like any other, and a score that looks like one.
-    if not bool(torch.isfinite(images).all()):
-        raise PosegenError(f"{row}: made images that are not finite for {pairs}.")
-    return images
-
-
-def _copied(batch: Batch, device: torch.device) -> ScoredBatch:
-    """Return the batch as metrics see it, the source in place of a generated image."""
-    source, mask = to_uint8(batch.source).to(device), batch.target_mask
+    generated = pictures.generated[row]
+    if generated.dtype != torch.uint8:
+        generated = to_8bit(generated, variant.rounding)
     return ScoredBatch(
-        generated=source,
-        target=to_uint8(batch.target).to(device),
-        source=source,
-        target_keypoints=batch.target_keypoints.to(device),
-        target_mask=None if mask is None else mask.to(device),
+        generated=written(generated),
+        target=written(pictures.target) if variant.saved_targets else pictures.target,
+        source=pictures.source,
+        target_keypoints=pictures.target_keypoints,
+        target_mask=pictures.target_mask,
+        source_names=pictures.source_names,
+        target_names=pictures.target_names,
+        first=pictures.first,
+        total=total,
     )
+
+
+def _try_prepare(
+    batch: ScoredBatch, steps: tuple[Step, ...], of_targets: dict[Hashable, Any]
+) -> ScoredBatch | PosegenError:
+    try:
+        return prepare(batch, steps).sharing_targets(of_targets)
+    except PosegenError as error:
+        return error
+
+
+def _on(pictures: PairPictures, device: torch.device) -> PairPictures:
+    if pictures.target.device.type == device.type:
+        return pictures
+
+    def moved(value: Any) -> Any:
+        return value.to(device) if isinstance(value, Tensor) else value
+
+    fields = {key: moved(value) for key, value in vars(pictures).items()}
+    fields["generated"] = {row: moved(image) for row, image in pictures.generated.items()}
+    return PairPictures(**fields)
 
 
 def _metric_device(device: torch.device) -> torch.device:
     """Scores are float64, which Apple's GPUs do not have."""
     return torch.device("cpu") if device.type == "mps" else device
-
-
-def _count(dataset: PairDataset, limit: int | None) -> int:
-    if limit is not None and limit < 1:
-        raise ConfigError(f"a limit of {limit} leaves no pairs to score; give 1 or more, or none.")
-    if len(dataset) == 0:
-        raise DataError("the data set has no pairs to score.")
-    return len(dataset) if limit is None else min(limit, len(dataset))
-
-
-def _registered(names: Iterable[str]) -> dict[str, MetricSpec]:
-    from posegen.plugins import registry
-
-    # cast: the registry files specs under their kind, which has one type.
-    return {name: cast(MetricSpec, registry().get(Kind.METRIC, name).spec) for name in names}
-
-
-def _reason(error: Exception) -> str:
-    """Return the sentence of an error raised on purpose; type and first line of any other."""
-    if isinstance(error, PosegenError):
-        return str(error)
-    _log.debug("a metric failed", exc_info=error)
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,124 +1,195 @@
-"""An evaluation as a table for people and as a record for programs. Free of torch."""
+"""Scores as a table for people, and as CSV and LaTeX for what they write. Free of torch."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import csv
+import io
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
+from posegen.evaluation.grid import Cell, Grid, make_grid, notes, title
+from posegen.evaluation.result import Evaluation
 
 if TYPE_CHECKING:
-    from posegen.evaluation.evaluator import Evaluation, Score
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
-#: Goes up when a reader of older files would misread a newer one.
-SCHEMA = 1
+_SPREAD = "±: half of the 95% bootstrap interval of the mean over images"
 
-_ARROWS = {"higher": "↑", "lower": "↓"}
+_CSV_HEAD = (
+    "subject,path,protocol,version,variant,row,column,metric,value,low,high,count,direction,error\n"
+)
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "σ": r"$\sigma$",
+    "≥": r"$\ge$",
+    "≤": r"$\le$",
+    "²": r"\textsuperscript{2}",
+}
+_TEX_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$"}
 
 
-def table(evaluation: Evaluation) -> Table:
-    """Return the scores with the best of each column in bold, and notes below.
+def table(evaluation: Evaluation) -> RenderableType:
+    """Return the scores, the best of each column under a protocol in bold, and notes below.
 
-    The notes say which metrics could not be computed and why, and how each number is computed.
+    Where there are several protocols they share one table. The notes say which metrics could not be
+    computed and why, and how each number is computed.
     """
-    outer = Table.grid()
-    outer.add_row(_scores(evaluation))
-    outer.add_row(_notes(evaluation))
-    return outer
+    from rich.console import Group
+
+    subjects = {"": evaluation}
+    grid = make_grid(subjects)
+    return Group(_Scores(grid, evaluation.pairs), _notes(subjects, grid))
 
 
-def to_json(evaluation: Evaluation, **context: Any) -> dict[str, Any]:
-    """Return the evaluation as plain dicts, ready for `json.dumps`.
+def csv_table(subjects: Mapping[str, Evaluation]) -> str:
+    """Return the scores of subjects as CSV, a line for each score, numbers in full.
 
     Args:
-        evaluation: what to write down.
-        **context: further top-level entries, such as `data={…}` and `model={…}`: what was scored,
-            which the evaluation itself does not know.
-
-    Returns:
-        `schema`, `posegen` (the version), `pairs`, `seconds`, the context, and `scores`: row ->
-        metric -> `value`, `direction`, `protocol`, `count`, `error`. No value is NaN.
-
-    Raises:
-        ValueError: for a context entry named like one of these.
+        subjects: label -> evaluation.
     """
-    own: dict[str, Any] = {
-        "schema": SCHEMA,
-        "posegen": version("posegen"),
-        "pairs": evaluation.pairs,
-        "seconds": round(evaluation.seconds, 3),
-        "scores": {
-            row: {name: _record(score) for name, score in scores.items()}
-            for row, scores in evaluation.scores.items()
-        },
-    }
-    if clash := own.keys() & context.keys():
-        raise ValueError(f"{sorted(clash)} cannot be given: the evaluation itself writes them")
-    scores = own.pop("scores")
-    return {**own, **context, "scores": scores}
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    buffer.write(_CSV_HEAD)
+    for label, evaluation in subjects.items():
+        for protocol in evaluation.protocols:
+            about = [protocol.name, protocol.version, protocol.variant]
+            for row, scores in protocol.scores.items():
+                for column, score in scores.items():
+                    cells: list[Any] = [label, evaluation.subject.get("path"), *about, row, column]
+                    cells += [score.metric, score.value, *(score.interval or (None, None))]
+                    writer.writerow([*cells, score.count, score.direction, score.error])
+    return buffer.getvalue()
 
 
-def _record(score: Score) -> dict[str, Any]:
-    return {
-        "value": score.value,
-        "direction": score.direction,
-        "protocol": score.protocol,
-        "count": score.count,
-        "error": score.error,
-    }
+def latex_table(subjects: Mapping[str, Evaluation]) -> str:
+    r"""Return the scores of subjects as a LaTeX table for the package booktabs.
+
+    The best of each column under a protocol is bold, intervals are in small type, and the caption
+    names every protocol with its version.
+
+    Args:
+        subjects: label -> evaluation.
+    """
+    grid = make_grid(subjects)
+    several = len(grid.protocols) > 1
+    heads = [f"{_tex(name)} {_TEX_ARROWS[way]}" for name, way in grid.columns.items()]
+    lines = [
+        r"% \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_caption(subjects, grid)}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
+        r"\toprule",
+        " & ".join(["", *heads]) + r" \\",
+    ]
+    for protocol in grid.protocols:
+        lines.append(r"\midrule")
+        if several:
+            lines.append(
+                rf"\multicolumn{{{len(heads) + 1}}}{{l}}{{\textit{{{_tex(protocol)}}}}} \\"
+            )
+        for line in grid.lines:
+            if line.protocol == protocol:
+                cells = [_tex_cell(line.cells[column]) for column in grid.columns]
+                lines.append(" & ".join([_tex(line.label), *cells]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
-def _scores(evaluation: Evaluation) -> Table:
-    result = Table("", title=f"pairs: {evaluation.pairs}", title_justify="left")
-    columns = []
-    for name, score in _columns(evaluation).items():
-        result.add_column(f"{name} {_ARROWS[score.direction]}", justify="right", no_wrap=True)
-        columns.append(_cells([scores[name] for scores in evaluation.scores.values()]))
-    for row, cells in zip(evaluation.scores, zip(*columns, strict=True), strict=True):
-        result.add_row(Text(row), *cells)
-    return result
+class _Scores:
+    """A grid, drawn in as many tables below each other as the columns need in a narrow terminal."""
+
+    def __init__(self, grid: Grid, pairs: int) -> None:
+        self.grid, self.pairs = grid, pairs
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        several = len(self.grid.protocols) > 1
+        heading = f"pairs: {self.pairs}"
+        if not several:
+            heading = f"protocol: {self.grid.protocols[0]} · {heading}"
+        for number, columns in enumerate(self._blocks(options.max_width)):
+            yield self._table(columns, several, "" if number else heading)
+
+    def _blocks(self, width: int) -> Iterator[list[str]]:
+        """Yield the columns in parts, each no wider than `width` beside the labels."""
+        labels = [line.label for line in self.grid.lines] + self.grid.protocols
+        room = width - max(map(len, labels)) - 4
+        part: list[str] = []
+        used = 0
+        for column in self.grid.columns:
+            cells = [line.cells[column] for line in self.grid.lines]
+            texts = [self.grid.heading(column), *(t for c in cells for t in (c.text, c.spread))]
+            needed = max(map(len, texts)) + 3
+            if part and used + needed > room:
+                yield part
+                part, used = [], 0
+            part.append(column)
+            used += needed
+        yield part
+
+    def _table(self, columns: list[str], several: bool, heading: str) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        result = Table("", title=heading or None, title_justify="left")
+        for column in columns:
+            result.add_column(self.grid.heading(column), justify="right", no_wrap=True)
+        for protocol in self.grid.protocols:
+            if several:
+                result.add_section()
+                result.add_row(Text(protocol, style="italic"))
+            for line in self.grid.lines:
+                if line.protocol == protocol:
+                    result.add_row(Text(line.label), *(_shown(line.cells[c]) for c in columns))
+        return result
 
 
-def _columns(evaluation: Evaluation) -> dict[str, Score]:
-    """Every row has the same metrics; one row's scores name and describe them."""
-    return next(iter(evaluation.scores.values()))
+def _shown(cell: Cell) -> Text:
+    """Return a cell as two lines: the value above the interval leaves room for more columns."""
+    from rich.text import Text
+
+    if cell.score is None or cell.score.value is None:
+        return Text(cell.text, style="dim")
+    value = Text(cell.text, style="bold" if cell.best else "")
+    return Text("\n").join([value, Text(cell.spread, style="dim")]) if cell.spread else value
 
 
-def _cells(column: list[Score]) -> list[Text]:
-    """Return a metric's values as shown, the best in bold where there are two to compare."""
-    values = [score.value for score in column if score.value is not None]
-    if not values:
-        return [Text("–", style="dim") for _ in column]
-    digits = 4 if max(abs(value) for value in values) < 10 else 2
-    best = max(values) if column[0].direction == "higher" else min(values)
-    cells = []
-    for score in column:
-        shown = "–" if score.value is None else f"{score.value:.{digits}f}"
-        # Compared as shown: of two values that print alike, neither is better to the reader.
-        bold = len(values) > 1 and shown == f"{best:.{digits}f}"
-        cells.append(Text(shown, style="bold" if bold else ""))
-    return cells
+def _notes(subjects: Mapping[str, Evaluation], grid: Grid) -> Text:
+    from rich.text import Text
 
-
-def _notes(evaluation: Evaluation) -> Text:
-    lines = []
-    for name, score in _columns(evaluation).items():
-        lines.append(Text(f"{name}: {score.protocol}", style="dim"))
-        for note, rows in _remarks(evaluation, name).items():
-            whose = "" if len(rows) == len(evaluation.scores) else f" ({', '.join(rows)})"
-            lines.append(Text(f"{name}{whose}: {note}", style="yellow"))
+    styles = {"how": "dim", "missing": "yellow", "caution": "yellow"}
+    lines = [Text(note.text, style=styles[note.kind]) for note in notes(subjects)]
+    if grid.has_spread():
+        lines.append(Text(_SPREAD, style="dim"))
     return Text("\n").join(lines)
 
 
-def _remarks(evaluation: Evaluation, metric: str) -> dict[str, list[str]]:
-    """Return remark -> the rows it holds for."""
-    remarks: dict[str, list[str]] = {}
-    for row, scores in evaluation.scores.items():
-        score = scores[metric]
-        if score.error is not None:
-            remarks.setdefault(f"not computed: {score.error}", []).append(row)
-        elif score.count < evaluation.pairs:
-            remark = f"over {score.count} of {evaluation.pairs} images; the others have no value"
-            remarks.setdefault(remark, []).append(row)
-    return remarks
+def _caption(subjects: Mapping[str, Evaluation], grid: Grid) -> str:
+    counts = sorted({evaluation.pairs for evaluation in subjects.values()})
+    pairs = " or ".join(f"{count:,}" for count in counts)
+    protocols = "; ".join(dict.fromkeys(title(p) for e in subjects.values() for p in e.protocols))
+    intervals = f" {_SPREAD}." if grid.has_spread() else ""
+    return _tex(f"Scores over {pairs} pairs under {protocols}, by posegen.{intervals}")
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)
+
+
+def _tex_cell(cell: Cell) -> str:
+    value = rf"\textbf{{{cell.text}}}" if cell.best else _tex(cell.text)
+    return rf"{value} {{\scriptsize {_tex(cell.spread)}}}" if cell.spread else value

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import overload
+from typing import TypeVar, overload
 
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from posegen.config.parts import build_encoder, build_generator, check_fit
+from posegen.config import Precision
 from posegen.core.batches import Batch, GeneratorOutput, TaskInfo
 from posegen.core.contracts import Generator, PoseEncoder
-from posegen.core.errors import DataError, WeightsError
-from posegen.core.pretrained import read_tensors
+from posegen.core.errors import DataError
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.pose_files import Pose, read_pose
-from posegen.weights.folder import TENSORS, WeightsConfig, fill, read_config
+from posegen.inference.runner import Runner, Speed
+from posegen.weights.cache import find
+from posegen.weights.description import WeightsConfig
+from posegen.weights.networks import rebuild
 
 PictureLike = str | Path | Image.Image | Tensor
-PoseLike = str | Path | Tensor | Sequence[Sequence[float]]
+PoseLike = str | Path | Tensor | Pose | Sequence[Sequence[float]]
+
+#: How many pictures are made together, where nobody says.
+BATCH_SIZE = 16
+
+T = TypeVar("T")
 
 
 class PoseTransfer:
     """A generator with the encoder that it was trained with, ready for use (evaluation mode).
 
-    Attributes:
+    Args:
         config: how it was made.
-        generator, encoder: the parts.
+        generator, encoder: its parts.
+        device: where it works.
+        speed: how it is run; by default in float32, with batch norm folded.
+
+    Attributes:
+        config, encoder, device: as given.
+        generator: as given, on the device; what is run is made from it.
         image_size: (H, W) that it works at.
         layout: name of the keypoints' layout.
+        speed: how it is run.
+        folded: how many batch norms were folded into convolutions.
     """
 
     def __init__(
@@ -39,17 +55,19 @@ class PoseTransfer:
         generator: Generator,
         encoder: PoseEncoder,
         device: torch.device | str = "cpu",
+        speed: Speed | None = None,
     ) -> None:
-        self.config, self.encoder = config, encoder
+        self.config, self.encoder, self.speed = config, encoder, speed or Speed()
         self.device = torch.device(device)
         self.generator = generator.to(self.device).eval().requires_grad_(False)
         self.image_size, self.layout = config.image_size, config.layout
+        task = TaskInfo(self.image_size, encoder.channels)
+        self._runner = Runner(self.generator, task, self.device, self.speed)
+        self.folded = self._runner.folded
 
-    @torch.inference_mode()
     def run(self, batch: Batch) -> GeneratorOutput:
         """Generate for a batch that is on the device already; images in [-1, 1]."""
-        output: GeneratorOutput = self.generator(batch.source, batch.source_pose, batch.target_pose)
-        return output
+        return self._runner.run(batch.source, batch.source_pose, batch.target_pose)
 
     @overload
     def generate(
@@ -90,36 +108,71 @@ class PoseTransfer:
             target_keypoints[0] if target_keypoints else None, str | Path | Tensor
         )
         wanted: list[PoseLike] = target_keypoints if several else [target_keypoints]  # type: ignore[assignment, list-item]
-        batch = self.prepare(source, source_keypoints, wanted)
-        made = pictures(self.run(batch).image)
+        made = list(self.frames(source, source_keypoints, wanted))
         return made if several else made[0]
 
-    def prepare(
-        self, source: PictureLike, source_keypoints: PoseLike, wanted: Sequence[PoseLike]
-    ) -> Batch:
-        """Make the batch that shows one person in several poses; its `target` is the source."""
+    def frames(
+        self,
+        source: PictureLike,
+        source_keypoints: PoseLike,
+        poses: Iterable[PoseLike],
+        batch_size: int = BATCH_SIZE,
+    ) -> Iterator[Image.Image]:
+        """Yield the person of a picture in one pose after the other; see `generate`.
+
+        Args:
+            source, source_keypoints: as in `generate`.
+            poses: the wanted poses, however many: they are taken `batch_size` at a time.
+            batch_size: how many pictures are made together.
+
+        Raises:
+            DataError: where a file cannot be used.
+        """
+        for _, made in self.batches(source, source_keypoints, poses, batch_size):
+            yield from pictures(made.image)
+
+    def batches(
+        self,
+        source: PictureLike,
+        source_keypoints: PoseLike,
+        poses: Iterable[PoseLike],
+        batch_size: int = BATCH_SIZE,
+    ) -> Iterator[tuple[Batch, GeneratorOutput]]:
+        """Yield what `frames` makes batch by batch: the input, whose `target` is the source, too.
+
+        The source is encoded once, and no more than one batch is in memory.
+        """
         picture = _picture(source)
         own_size = (picture.height, picture.width)
         height, width = self.image_size
         if own_size != self.image_size:
             picture = picture.resize((width, height), Image.Resampling.BICUBIC)
         image = as_tensor(picture)[None].to(self.device).float() / 127.5 - 1
-        here = self._pose(source_keypoints).scaled_to(self.image_size, own_size)
-        there = [self._pose(pose).scaled_to(self.image_size, own_size) for pose in wanted]
-        count = len(there)
-        source_points = here[None].to(self.device)
-        target_points = torch.stack(there).to(self.device)
-        images = image.expand(count, -1, -1, -1)
-        return Batch(
-            source=images,
-            target=images,
-            source_keypoints=source_points.expand(count, -1, -1),
-            target_keypoints=target_points,
-            source_pose=self.encoder(source_points, self.image_size).expand(count, -1, -1, -1),
-            target_pose=self.encoder(target_points, self.image_size),
-        )
+        here = self._points([source_keypoints], own_size)
+        source_pose = self.encoder(here, self.image_size)
+        code = self._runner.encode(image, source_pose)
+        for some in chunks(poses, batch_size):
+            there = self._points(some, own_size)
+            target_pose = self.encoder(there, self.image_size)
+            images = image.expand(len(there), -1, -1, -1)
+            batch = Batch(
+                source=images,
+                target=images,
+                source_keypoints=here.expand(len(there), -1, -1),
+                target_keypoints=there,
+                source_pose=source_pose.expand(len(there), -1, -1, -1),
+                target_pose=target_pose,
+            )
+            yield batch, self._runner.go_on(code, target_pose)
+
+    def _points(self, poses: Sequence[PoseLike], own_size: tuple[int, int]) -> Tensor:
+        """Return keypoints (B, K, 3) in pixels of the model's size, on the device."""
+        read = [self._pose(pose).scaled_to(self.image_size, own_size) for pose in poses]
+        return torch.stack(read).to(self.device)
 
     def _pose(self, pose: PoseLike) -> Pose:
+        if isinstance(pose, Pose):
+            return pose
         if isinstance(pose, str | Path):
             return read_pose(Path(pose), self.layout)
         points = torch.as_tensor(pose, dtype=torch.float32)
@@ -128,26 +181,39 @@ class PoseTransfer:
         return Pose(points)
 
 
-def load_model(path: str | Path, device: torch.device | str = "cpu") -> PoseTransfer:
+def load_model(
+    path: str | Path,
+    device: torch.device | str = "cpu",
+    *,
+    precision: Precision = "32",
+    compile: bool = False,
+    fold: bool = True,
+    cpu_kernels: bool = True,
+) -> PoseTransfer:
     """Load a model from a folder of weights, a `.safetensors` file of ours, or a run.
+
+    Pulled weights can be given by their name; what is not on this machine is never fetched here.
+
+    Args:
+        path: the run or weights.
+        device: where it works.
+        precision, compile, fold, cpu_kernels: how it is run; see `Speed`.
 
     Raises:
         WeightsError: where there are no weights, or they are damaged or of another network.
-        PluginError: where the package that the model is from is not installed.
+        PluginError, ConfigError: where what is installed cannot build the model; the message says
+            which versions it was made with.
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise WeightsError(f"{path}: no such run or weights.")
-    folder = path / "weights" if (path / "weights").is_dir() else path
-    if path.is_dir() and (path / "config.toml").is_file() and folder == path:
-        raise WeightsError(f"{path}: this run has saved no weights yet; train it further.")
-    config = read_config(folder)
-    encoder = build_encoder(config.encoder)
-    generator = build_generator(config.generator, TaskInfo(config.image_size, encoder.channels))
-    check_fit(encoder, config.layout, config.image_size, generator.size_multiple)
-    file = folder / TENSORS if folder.is_dir() else folder
-    fill(generator, read_tensors(file), file)
-    return PoseTransfer(config, generator, encoder, device)
+    speed = Speed(precision, compile, fold, cpu_kernels)
+    config, generator, encoder = rebuild(find(path))
+    return PoseTransfer(config, generator, encoder, device, speed)
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of `size`, the last one perhaps shorter."""
+    rest = iter(items)
+    while some := list(itertools.islice(rest, size)):
+        yield some
 
 
 def _picture(source: PictureLike) -> Image.Image:

@@ -43,7 +43,8 @@ def validate(cls: type[Any], options: Mapping[str, Any], where: str, what: str) 
         path = [str(part) for part in first["loc"]]
         key = ".".join([where, *path] if where else path)
         if first["type"] == "extra_forbidden":
-            near = suggest(path[-1], _fields_at(cls, path[:-1]))
+            known = _fields_at(cls, path[:-1])
+            near = suggest(path[-1], known) if known else "it takes none."
             raise ConfigError(f"{key}: {what} has no such option; {near}") from None
         if first["type"] == "missing":
             raise ConfigError(

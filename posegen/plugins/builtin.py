@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from posegen.core.specs import (
     DatasetSpec,
+    DetectorSpec,
     EncoderSpec,
     LossSpec,
     MethodSpec,
@@ -92,6 +93,22 @@ def posegen_datasets() -> list[DatasetSpec]:
             contract=1,
             marker="fasion-resize-pairs-train.csv",
             source="github.com/tengteng95/Pose-Transfer",
+        ),
+    ]
+
+
+@hookimpl
+def posegen_detectors() -> list[DetectorSpec]:
+    """Pose detectors of the core distribution."""
+    return [
+        DetectorSpec(
+            name="keypoint-rcnn",
+            summary="torchvision's keypoint R-CNN, trained on COCO's people; 17 joints.",
+            target="posegen.poses.keypoint_rcnn:KeypointRCNN",
+            config="posegen.poses.config:KeypointRCNNConfig",
+            contract=1,
+            source="arXiv:1703.06870; torchvision",
+            weights=("keypointrcnn_resnet50_fpn_coco-fc266e95.pth",),
         ),
     ]
 

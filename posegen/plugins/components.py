@@ -18,6 +18,7 @@ class PluginRecord:
     Attributes:
         plugin: name of the entry point.
         package: the distribution, and `version` its version.
+        module: the module that was imported.
         reason: why it does not work; empty where it does.
         specs: its components.
         heavy: True where importing it imported torch, which makes every command slow.
@@ -26,6 +27,7 @@ class PluginRecord:
     plugin: str
     package: str
     version: str
+    module: str = ""
     reason: str = ""
     specs: tuple[Spec, ...] = ()
     heavy: bool = False
@@ -119,6 +121,12 @@ class Registry:
             )
         broken = [f"{r.package} ({r.reason})" for r in self.records if r.reason]
         tail = f" Not loaded: {'; '.join(broken)}." if broken else ""
+        from posegen.plugins import catalogue
+
+        plugins = catalogue.load().plugins.values()
+        offers = [entry.name for entry in plugins if name in entry.components.get(kind, ())]
+        if offers:
+            tail += f" The catalogue has it: `posegen plugins install {offers[0]}`."
         raise PluginError(f"no {kind} {name!r}; {suggest(name, self.names(kind))}{tail}")
 
 

@@ -65,7 +65,7 @@ def discover(
     for source in sources:
         if source.package != OWN and not third_party:
             continue
-        record = PluginRecord(source.plugin, source.package, source.version)
+        record = PluginRecord(source.plugin, source.package, source.version, source.module)
         if {source.package, source.plugin} & blocked and source.package != OWN:
             record.reason = "disabled"
         else:
@@ -77,7 +77,7 @@ def discover(
             continue  # an installed plugin named again: once is enough
         load = partial(importlib.import_module, name)
         source = Source(name, name, "(module)", name, load)
-        record = PluginRecord(name, name, "(module)")
+        record = PluginRecord(name, name, "(module)", name)
         _load(source, record)
         if record.reason:
             raise PluginError(f"--plugin {name}: {record.reason}.")

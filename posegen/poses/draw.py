@@ -1,16 +1,18 @@
-"""Pictures of poses: a skeleton on a dark ground, as people look at them."""
+"""Pictures of poses, as people look at them: a skeleton on a dark ground, or on its picture."""
 
 from __future__ import annotations
 
 import colorsys
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageEnhance
 from torch import Tensor
 
 from posegen.poses.layouts import Layout
 
 _OVERSAMPLING = 4  # PIL draws without anti-aliasing
+_SMALLEST = 512  # longer side in pixels that pictures are enlarged to
+_LARGEST = 4096  # canvases are not oversampled beyond this
 
 
 def draw_pose(
@@ -29,12 +31,39 @@ def draw_pose(
         An RGB picture of `scale`·H by `scale`·W.
     """
     zoom = scale * _OVERSAMPLING
-    height, width = size
-    canvas = Image.new("RGB", (width * zoom, height * zoom), (18, 20, 28))
+    canvas = Image.new("RGB", (size[1] * zoom, size[0] * zoom), (18, 20, 28))
+    _draw_limbs(canvas, keypoints, layout, zoom, max(1, round(canvas.height / 48)))
+    return canvas.resize((size[1] * scale, size[0] * scale), Image.Resampling.LANCZOS)
+
+
+def draw_pose_on(picture: Tensor, keypoints: Tensor, layout: Layout) -> Image.Image:
+    """Draw one person's keypoints on their picture, which is dimmed.
+
+    Args:
+        picture: (3, H, W) uint8 RGB.
+        keypoints: (K, 3), as for `draw_pose`.
+        layout: says which joints a limb joins.
+
+    Returns:
+        An RGB picture, enlarged by a whole factor where the picture is small.
+    """
+    height, width = picture.shape[1:]
+    scale = max(1, round(_SMALLEST / max(height, width)))
+    zoom = scale * max(1, min(_OVERSAMPLING, _LARGEST // (scale * max(height, width))))
+    ground = Image.fromarray(picture.permute(1, 2, 0).cpu().contiguous().numpy())
+    canvas = ground.resize((width * zoom, height * zoom), Image.Resampling.BICUBIC)
+    canvas = ImageEnhance.Brightness(canvas).enhance(0.7)
+    _draw_limbs(canvas, keypoints, layout, zoom, max(1, round(max(canvas.size) / 160)))
+    return canvas.resize((width * scale, height * scale), Image.Resampling.LANCZOS)
+
+
+def _draw_limbs(
+    canvas: Image.Image, keypoints: Tensor, layout: Layout, zoom: int, thickness: int
+) -> None:
+    """Draw on a canvas that is `zoom` times as large as the picture that the pixels count in."""
     pen = ImageDraw.Draw(canvas)
     points = np.asarray(keypoints.cpu(), dtype=np.float64)
     places = (points[:, :2] + 0.5) * zoom
-    thickness = max(1, round(height * zoom / 48))
     for number, (a, b) in enumerate(layout.limbs):
         if points[a, 2] > 0 and points[b, 2] > 0:
             colour = _colour(number / len(layout.limbs), min(points[a, 2], points[b, 2]))
@@ -44,7 +73,6 @@ def draw_pose(
         if points[number, 2] > 0:
             box = [x - radius, y - radius, x + radius, y + radius]
             pen.ellipse(box, fill=_colour(number / len(places), points[number, 2]))
-    return canvas.resize((width * scale, height * scale), Image.Resampling.LANCZOS)
 
 
 def _colour(hue: float, visibility: float) -> tuple[int, int, int]:

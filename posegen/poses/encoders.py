@@ -1,7 +1,8 @@
 """Pose encoders: keypoints to pose maps, batched, on the keypoints' own device.
 
 Nothing is written to disk: the published DeepFashion maps take 160 GB, the keypoints that they are
-made from 5 MB.
+made from 5 MB. Maps are made in channels-last memory format, which is what networks want: making
+them in another and converting them takes more than twice the time.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ class GaussianEncoder(PoseEncoder):
         height, width = size
         x, y, visibility = keypoints.unbind(-1)  # (B, K) each
         scale = -0.5 / self.sigma**2
-        rows = torch.arange(height, device=keypoints.device, dtype=keypoints.dtype)
-        columns = torch.arange(width, device=keypoints.device, dtype=keypoints.dtype)
-        down = torch.exp(scale * (rows - y[..., None]).square())  # (B, K, H)
-        across = torch.exp(scale * (columns - x[..., None]).square())  # (B, K, W)
-        down = down * (visibility > 0)[..., None]
-        return down[..., :, None] * across[..., None, :]
+        rows = torch.arange(height, device=keypoints.device, dtype=keypoints.dtype)[:, None]
+        columns = torch.arange(width, device=keypoints.device, dtype=keypoints.dtype)[:, None]
+        down = torch.exp(scale * (rows - y[:, None]).square())  # (B, H, K)
+        across = torch.exp(scale * (columns - x[:, None]).square())  # (B, W, K)
+        down = down * (visibility > 0)[:, None]
+        return (down[:, :, None] * across[:, None]).permute(0, 3, 1, 2)  # (B, K, H, W)
 
 
 class OneHotEncoder(PoseEncoder):
@@ -58,6 +59,7 @@ class OneHotEncoder(PoseEncoder):
         column, row = x.round().long(), y.round().long()
         present = (visibility > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
         place = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)  # (B, K)
-        maps = keypoints.new_zeros(*place.shape, height * width)
-        maps.scatter_(-1, place[..., None], present[..., None].to(maps.dtype))
-        return maps.view(*place.shape, height, width)
+        batch, joints = place.shape
+        maps = keypoints.new_zeros(batch, height * width, joints)
+        maps.scatter_(1, place[:, None], present[:, None].to(maps.dtype))
+        return maps.view(batch, height, width, joints).permute(0, 3, 1, 2)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from posegen.compute.process import join, leave
 from posegen.config import ExperimentConfig
 from posegen.training.display import Display, Silent
 from posegen.training.loop import Outcome, Trainer
-from posegen.training.process import join, leave
 from posegen.training.run import Run, default_path
 
 

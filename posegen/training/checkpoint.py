@@ -5,6 +5,8 @@
         network-<name>.safetensors      weights and buffers
         optimizer-<phase>.safetensors   Adam's moments
         average.safetensors             the averaged generator, where there is one
+        buffers-<rank>.safetensors      of several processes, what the others have of their own:
+                                        running statistics and image pools
 
 A checkpoint is written under a temporary name and renamed when complete, so one that has its name
 is whole, whatever the moment at which the process was killed.
@@ -32,29 +34,51 @@ _PREFIX = "step-"
 def save(folder: Path, stepper: Stepper, keep: int) -> Path:
     """Write a checkpoint of the stepper's state below `folder`, and delete all but the last `keep`.
 
+    Every process calls this; the first one writes.
+
     Returns:
         The checkpoint's folder.
     """
+    process = stepper.process
     final = folder / f"{_PREFIX}{stepper.index:08d}"
-    if final.exists():
+    if process.agree(final.exists()):
         return final
-    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    others = process.gather(_buffers(stepper))[1:] if process.distributed else []
+    if process.is_main:
+        temporary = folder / f".{final.name}.{os.getpid()}.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        _write(temporary, stepper)
+        for rank, buffers in enumerate(others, start=1):
+            if buffers:
+                write_tensors(temporary / f"buffers-{rank}.safetensors", buffers)
+        temporary.rename(final)
+        _sync_folder(folder)
+        for old in complete(folder)[:-keep]:
+            shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def _write(folder: Path, stepper: Stepper) -> None:
     for name, network in stepper.method.networks.items():
-        write_tensors(temporary / f"network-{name}.safetensors", network.state_dict())
+        write_tensors(folder / f"network-{name}.safetensors", network.state_dict())
     for phase, optimizer in stepper.optimizers.items():
         moments = _flatten(optimizer.state_dict()["state"])
-        write_tensors(temporary / f"optimizer-{phase}.safetensors", moments)
+        write_tensors(folder / f"optimizer-{phase}.safetensors", moments)
     if stepper.average is not None:
-        write_tensors(temporary / "average.safetensors", stepper.average.state_dict())
+        write_tensors(folder / "average.safetensors", stepper.average.state_dict())
     scalers = {phase: scaler.state_dict() for phase, scaler in stepper.scalers.items()}
-    write_json(temporary / "state.json", {"schema": 1, "step": stepper.index, "scalers": scalers})
-    temporary.rename(final)
-    _sync_folder(folder)
-    for old in complete(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
-    return final
+    write_json(folder / "state.json", {"schema": 1, "step": stepper.index, "scalers": scalers})
+
+
+def _buffers(stepper: Stepper) -> dict[str, Tensor]:
+    """Return what a process has of its own, by network and name."""
+    found = {}
+    for name, network in stepper.method.networks.items():
+        trained = {key for key, _ in network.named_parameters()}
+        kept = {key: value for key, value in network.state_dict().items() if key not in trained}
+        found.update({f"{name}.{key}": value.cpu() for key, value in kept.items()})
+    return found
 
 
 def complete(folder: Path) -> list[Path]:
@@ -75,6 +99,9 @@ def load(path: Path, stepper: Stepper) -> None:
     for name, network in stepper.method.networks.items():
         file = path / f"network-{name}.safetensors"
         fill(network, read_tensors(file), file)
+    own = path / f"buffers-{stepper.process.rank}.safetensors"
+    if own.is_file():  # else this process goes on with those of the first one
+        _fill_buffers(stepper, read_tensors(own))
     for phase, optimizer in stepper.optimizers.items():
         groups = optimizer.state_dict()["param_groups"]  # options are the configuration's
         try:
@@ -89,6 +116,12 @@ def load(path: Path, stepper: Stepper) -> None:
     if stepper.average is not None:
         fill(stepper.average, read_tensors(path / "average.safetensors"), path)
     stepper.index = int(state["step"])
+
+
+def _fill_buffers(stepper: Stepper, tensors: dict[str, Tensor]) -> None:
+    for name, network in stepper.method.networks.items():
+        mine = {k.partition(".")[2]: v for k, v in tensors.items() if k.startswith(f"{name}.")}
+        network.load_state_dict(mine, strict=False)
 
 
 def _flatten(state: dict[int, dict[str, Tensor]]) -> dict[str, Tensor]:

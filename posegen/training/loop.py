@@ -12,18 +12,19 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from posegen.compute.process import Process
 from posegen.config import ExperimentConfig
 from posegen.config.parts import build_dataset, build_encoder, check_fit
 from posegen.core.batches import Batch, TaskInfo
 from posegen.core.contracts import PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, TrainingError
+from posegen.data.augment import Augmentation, draw
 from posegen.data.loading import collate, to_batch
 from posegen.inference.grids import sample_grid
 from posegen.poses.layouts import layout
 from posegen.training import checkpoint
 from posegen.training.display import Display, Status, memory_gib
 from posegen.training.parts import build_method
-from posegen.training.process import Process
 from posegen.training.randomness import PairSampler, derive
 from posegen.training.run import Log, Run
 from posegen.training.stepper import NonFiniteLoss, Stepper, check, learning_rate_factor
@@ -62,6 +63,7 @@ class Trainer:
         if found:
             checkpoint.load(found[-1], self.stepper)
         self._samples: Batch | None = None
+        self._warm = False
 
     def train(self, display: Display) -> Outcome:
         """Train to the last step, or until Ctrl-C or SIGTERM; save in either case.
@@ -76,7 +78,7 @@ class Trainer:
         with stop_signals() as stop:
             try:
                 for batch in self._batches(total):
-                    terms = self.stepper.step(batch)
+                    terms = self._step(batch, display)
                     step = self.stepper.index
                     if step % training.log_every == 0 or step == total:
                         self._report(log, display, meter, terms)
@@ -93,6 +95,18 @@ class Trainer:
                 if log:
                     log.close()
         return Outcome(self.stepper.index, interrupted=self.stepper.index < total)
+
+    def _step(self, batch: Batch, display: Display) -> dict[str, torch.Tensor]:
+        """Do a step; where networks are compiled, say so at the first one."""
+        training = self.config.training
+        if self._warm or not (training.compile or training.cuda_graphs):
+            return self.stepper.step(batch)
+        display.note("Compiling the networks: the first step takes minutes.")
+        start = time.perf_counter()
+        terms = self.stepper.step(batch)
+        display.note(f"Compiled after {time.perf_counter() - start:.0f} seconds.")
+        self._warm = True
+        return terms
 
     def _batches(self, total: int) -> Iterator[Batch]:
         training, process = self.config.training, self.process
@@ -113,8 +127,16 @@ class Trainer:
             pin_memory=process.device.type == "cuda",
             persistent_workers=training.workers > 0,
         )
-        for raw in loader:
-            yield to_batch(raw, self.encoder, process.device)
+        for step, raw in enumerate(loader, start=self.stepper.index):
+            yield to_batch(raw, self.encoder, process.device, self._augmentation(step))
+
+    def _augmentation(self, step: int) -> Augmentation | None:
+        """Draw this process's part of what is drawn for the whole batch of a step."""
+        size, process = self.config.training.batch_size, self.process
+        random = torch.Generator().manual_seed(derive(self.config.seed, "augment", step))
+        drawn = draw(self.config.augment, layout(self.data.layout), size, random)
+        share = size // process.world
+        return drawn and drawn.part(process.rank * share, (process.rank + 1) * share)
 
     def _report(
         self, log: Log | None, display: Display, meter: Meter, terms: dict[str, torch.Tensor]
@@ -154,9 +176,8 @@ class Trainer:
 
     def _save(self, terms: dict[str, torch.Tensor]) -> None:
         check(terms, self.stepper.index - 1)  # never a checkpoint after a loss that is not finite
+        checkpoint.save(self.run.checkpoints, self.stepper, self.config.training.keep_checkpoints)
         if self.process.is_main:
-            keep = self.config.training.keep_checkpoints
-            checkpoint.save(self.run.checkpoints, self.stepper, keep)
             step = self.stepper.index
             images = step * self.config.training.batch_size
             facts = {"step": step, "images": images, "average": self.stepper.average is not None}

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from posegen.compute.kernels import use_cpu_kernels
+from posegen.compute.norm import synchronise_batch_norm
+from posegen.compute.precision import allow_tf32, autocast, compile_network
+from posegen.compute.process import Process
 from posegen.config import ExperimentConfig, TrainingConfig
 from posegen.core.batches import Batch
 from posegen.core.errors import ConfigError, TrainingError, suggest
 from posegen.core.methods import Method, StepContext
-from posegen.training.average import averaged
-from posegen.training.process import Process
+from posegen.training.average import Average
 from posegen.training.randomness import derive
-
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class NonFiniteLoss(TrainingError):
@@ -50,23 +51,35 @@ class Stepper:
         if unknown:
             near = suggest(min(unknown), method.phases)
             raise ConfigError(f"optimizer.scale.{min(unknown)}: no such network; {near}")
-        for module in [*method.networks.values(), *method.frozen]:
-            module.to(device=device, memory_format=self._layout)  # type: ignore[call-overload]
-        for network in method.networks.values():
-            network.train()
-        for module in method.frozen:
-            module.eval()
+        if device.type == "cuda":
+            allow_tf32(training.tf32)
+        self._prepare_networks()
         generator = method.networks["generator"]
-        self.average = averaged(generator, training.ema) if training.ema > 0 else None
-        if training.compile:
+        self.average = Average(generator, training.ema) if training.ema > 0 else None
+        if training.compile or training.cuda_graphs:
             for network in method.networks.values():
-                network.compile()
+                compile_network(network, training.cuda_graphs)
         self.optimizers = {phase: self._optimizer(phase) for phase in method.phases}
         self.scalers = {
             phase: torch.amp.GradScaler(device.type, enabled=training.precision == "fp16")
             for phase in method.phases
         }
         self._wrapped = {phase: self._wrap(method.networks[phase]) for phase in method.phases}
+
+    def _prepare_networks(self) -> None:
+        training, device = self.config.training, self.process.device
+        networks, frozen = self.method.networks, self.method.frozen
+        own = training.cpu_kernels and not (training.compile or training.cuda_graphs)
+        for module in [*networks.values(), *frozen]:
+            module.to(device=device, memory_format=self._layout)  # type: ignore[call-overload]
+            if own and device.type == "cpu":
+                use_cpu_kernels(module)
+        for name, network in networks.items():
+            if training.sync_batch_norm and self.process.distributed:
+                networks[name] = synchronise_batch_norm(network, device)
+            network.train()
+        for module in frozen:
+            module.eval()
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Run every phase once on `batch`.
@@ -78,6 +91,8 @@ class Stepper:
             NonFiniteLoss: on the CPU, before the weights of that phase are touched. On other
                 devices nothing waits for the loss; `check` it when the values are read.
         """
+        if self.config.training.cuda_graphs:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         seed, rank = self.config.seed, self.process.rank
         torch.manual_seed(derive(seed, "dropout", self.index, rank))
         random = torch.Generator().manual_seed(derive(seed, "method", self.index, rank))
@@ -90,7 +105,7 @@ class Stepper:
             self._set_rate(phase, factor)
             terms.update(self._phase(phase, parts, contexts))
         if self.average is not None:
-            self.average.update_parameters(self.method.networks["generator"])
+            self.average.update(self.method.networks["generator"])
         self.index += 1
         return terms
 
@@ -98,28 +113,30 @@ class Stepper:
         self, phase: str, parts: list[Batch], contexts: list[StepContext]
     ) -> dict[str, Tensor]:
         optimizer, scaler = self.optimizers[phase], self.scalers[phase]
-        optimizer.zero_grad(set_to_none=True)
+        network = self.method.networks[phase]
         sums: dict[str, Tensor] = {}
         whole = sum(len(part) for part in parts)
         with self._training_only(phase):
             for number, (part, context) in enumerate(zip(parts, contexts, strict=True)):
                 context.networks = {**self.method.networks, phase: self._wrapped[phase]}
                 share = len(part) / whole
-                with self._autocast(), self._sync(phase, last=number == len(parts) - 1):
-                    loss, terms = self.method.loss(phase, part, context)
+                with self._sync(phase, last=number == len(parts) - 1):
+                    with autocast(self.process.device, self.config.training.precision):
+                        loss, terms = self.method.loss(phase, part, context)
                     if loss.device.type == "cpu":
                         check({f"{phase}/total": loss.detach()}, self.index)
-                    torch.autograd.backward(scaler.scale(loss * share))
+                    # Nothing else that wants a gradient (a shared pass's image) costs time here.
+                    only = None if self.process.distributed else list(network.parameters())
+                    torch.autograd.backward(scaler.scale(loss * share), inputs=only)
                 for name, value in {**terms, "total": loss.detach()}.items():
                     key = f"{phase}/{name}"
                     sums[key] = sums[key] + value * share if key in sums else value * share
         if self.config.training.clip_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(
-                self.method.networks[phase].parameters(), self.config.training.clip_norm
-            )
+            nn.utils.clip_grad_norm_(network.parameters(), self.config.training.clip_norm)
         scaler.step(optimizer)
         scaler.update()
+        optimizer.zero_grad(set_to_none=True)  # at once: the next phases need the memory
         return sums
 
     @contextlib.contextmanager
@@ -133,12 +150,6 @@ class Stepper:
         finally:
             for network in others:
                 network.requires_grad_(True)
-
-    def _autocast(self) -> contextlib.AbstractContextManager[object]:
-        dtype = _AUTOCAST.get(self.config.training.precision)
-        if dtype is None:
-            return contextlib.nullcontext()
-        return torch.autocast(self.process.device.type, dtype=dtype)
 
     def _sync(self, phase: str, *, last: bool) -> contextlib.AbstractContextManager[object]:
         """Average gradients over the processes once, with the last part of the batch."""
@@ -167,7 +178,7 @@ class Stepper:
             lr=self._rate(phase),
             betas=(options.beta1, options.beta2),
             weight_decay=options.weight_decay,
-            fused=self.process.device.type in ("cpu", "cuda"),
+            fused=options.fused and self.process.device.type in ("cpu", "cuda"),
         )
 
     def _rate(self, phase: str) -> float:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from posegen.config import ComponentOptions
-from posegen.config.parts import build_encoder, build_generator
-from posegen.core.batches import TaskInfo
+from posegen.config.parts import build_encoder
 from posegen.core.contracts import WeightsConverter
 from posegen.core.errors import ConfigError, WeightsError
 from posegen.core.pretrained import read_tensors
 from posegen.core.specs import Kind
 from posegen.plugins import registry
-from posegen.weights.folder import WeightsConfig, fill, packages_of, save_weights
+from posegen.weights.description import WeightsConfig, packages_of
+from posegen.weights.folder import save_weights
+from posegen.weights.networks import assemble
 
 
 def convert(
@@ -58,7 +59,6 @@ def convert(
         packages=packages_of(ComponentOptions(**tree["generator"]), chosen),
         training={"converted_from": checkpoint.name, "converter": converter},
     )
-    task = TaskInfo(config.image_size, maps.channels)
-    fill(build_generator(config.generator, task), tensors, checkpoint)
+    assemble(config, tensors, checkpoint)
     save_weights(out, config, tensors)
     return config

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from posegen.weights.description import METADATA_KEY, canonical
 
-from posegen.core.errors import WeightsError
+if TYPE_CHECKING:
+    from torch import Tensor
 
-#: The one key of the header's metadata. With two or more, safetensors writes them in random order,
-#: and the same weights would have another sha256 each time.
-METADATA_KEY = "posegen"
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; what is written there becomes `path` at the end.
+
+    After an error nothing is left of it, and an old file of that name is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that a reader sees the old content or the new one, whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -34,30 +42,17 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
+def write_description(path: Path, tree: Mapping[str, Any]) -> None:
+    """Write a description atomically, its keys sorted: the same one is always the same file."""
+    write_json(path, json.loads(canonical(tree)))
+
+
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None
 ) -> None:
     """Write tensors atomically, with `metadata` as canonical JSON in the header."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    from safetensors.torch import save_file  # here, because it imports torch
+
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(metadata or {}, sort_keys=True, separators=(",", ":"))
-    save_file(plain, temporary, metadata={METADATA_KEY: text})
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Read the header's metadata without the tensors; empty where posegen wrote none.
-
-    Raises:
-        WeightsError: where the file is missing or damaged.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY, "{}")
-        return dict(json.loads(text))
-    except FileNotFoundError:
-        raise WeightsError(f"{path}: no such file of weights.") from None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: damaged, or no safetensors file ({error}).") from None
+    with replacing(path) as temporary:
+        save_file(plain, temporary, metadata={METADATA_KEY: canonical(metadata or {})})

@@ -2,119 +2,78 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+import torch
 from torch import Tensor, nn
 
-from posegen.config import ComponentOptions, ExperimentConfig
-from posegen.core.config import Config
 from posegen.core.errors import WeightsError
-from posegen.core.specs import CONTRACTS, Kind
-from posegen.plugins import registry
-from posegen.weights.files import read_metadata, write_json, write_tensors
+from posegen.core.pretrained import read_tensors
+from posegen.weights.description import (
+    CONFIG,
+    DIGEST_KEY,
+    TENSORS,
+    WeightsConfig,
+    check_pair,
+    digest,
+    packages_of,
+    read_config,
+)
+from posegen.weights.files import write_description, write_tensors
 
-TENSORS = "model.safetensors"
-CONFIG = "config.json"
+__all__ = [
+    "CONFIG",
+    "TENSORS",
+    "WeightsConfig",
+    "fill",
+    "open_weights",
+    "packages_of",
+    "read_config",
+    "save_weights",
+    "weights_digest",
+]
 
-
-class WeightsConfig(Config):
-    """What `config.json` and the header of the tensors say: how to rebuild the generator."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    # "schema" is a method of pydantic's own, hence the alias.
-    schema_: Literal[1] = Field(default=1, alias="schema", description="version of this format")
-    model: str = Field(description="recipe that it was trained with")
-    preset: str = ""
-    generator: ComponentOptions
-    encoder: ComponentOptions
-    layout: str = Field(default="openpose18", description="layout of the keypoints")
-    image_size: tuple[int, int] = Field(description="height and width in pixels")
-    contract: int = Field(
-        default=CONTRACTS[Kind.GENERATOR], description="generator contract version"
-    )
-    packages: dict[str, str] = Field(default_factory=dict, description="package -> version")
-    training: dict[str, Any] = Field(default_factory=dict, description="how it was trained")
-
-    def tree(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return self.model_dump(mode="json", by_alias=True)
-
-    @classmethod
-    def of_run(
-        cls,
-        config: ExperimentConfig,
-        layout: str,
-        size: tuple[int, int],
-        training: Mapping[str, Any],
-    ) -> WeightsConfig:
-        """Describe the generator of an experiment."""
-        return cls(
-            model=config.model,
-            preset=config.preset,
-            generator=config.generator,
-            encoder=config.encoder,
-            layout=layout,
-            image_size=size,
-            packages=packages_of(config.generator, config.encoder),
-            training={"seed": config.seed, "data": config.data.model_dump(mode="json"), **training},
-        )
-
-
-def packages_of(generator: ComponentOptions, encoder: ComponentOptions) -> dict[str, str]:
-    """Return the packages (and versions) that a generator and its encoder are from."""
-    sections = ((Kind.GENERATOR, generator.name), (Kind.ENCODER, encoder.name))
-    found = {"posegen": _version("posegen")}
-    for kind, name in sections:
-        record = registry().get(kind, name).record
-        found[record.package] = record.version
-    return found
+#: What a network's floating-point tensors may be stored as; it computes in its own type.
+_STORED = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def save_weights(folder: Path, config: WeightsConfig, tensors: Mapping[str, Tensor]) -> None:
     """Write the folder; each file atomically, the description last."""
     folder.mkdir(parents=True, exist_ok=True)
     tree = config.tree()
-    write_tensors(folder / TENSORS, tensors, tree)
-    write_json(folder / CONFIG, tree)
+    write_tensors(folder / TENSORS, tensors, {**tree, DIGEST_KEY: digest(tree)})
+    write_description(folder / CONFIG, tree)
 
 
-def read_config(path: Path) -> WeightsConfig:
-    """Read the description of a folder, or of a `.safetensors` file from its header.
+def open_weights(path: Path) -> tuple[WeightsConfig, dict[str, Tensor]]:
+    """Read a folder of weights, or a `.safetensors` file alone: the one door for weights.
+
+    Everything is checked here that can be without the network: header, description, the two
+    against each other, and that every number is finite.
 
     Raises:
-        WeightsError: where it is missing, or not of this format.
+        WeightsError: naming the file and what is wrong.
     """
+    config = read_config(path)
+    file = path / TENSORS if path.is_dir() else path
+    tensors = read_tensors(file)
     if path.is_dir():
-        file = path / CONFIG
-        try:
-            tree = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise WeightsError(f"{path}: no {CONFIG} in it, so not a folder of weights.") from None
-        except (OSError, ValueError) as error:
-            raise WeightsError(f"{file}: not readable as JSON ({error}).") from None
-    else:
-        file, tree = path, read_metadata(path)
-        if not tree:
+        check_pair(path)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise WeightsError(
-                f"{path}: its header does not say which model it is of; give the folder with its "
-                f"{CONFIG}, or convert it with `posegen weights convert`."
+                f"{file}: {name!r} has values that are not finite, so the training that made it "
+                "went wrong, or the file is damaged."
             )
-    try:
-        return WeightsConfig.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise WeightsError(f"{file}: {place}: {first['msg'].lower()}.") from None
+    return config, tensors
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Put tensors into a network; every name and shape must match.
+    """Put tensors into a network; every name, shape and type must match.
+
+    Floating-point tensors may be stored at half precision; the network keeps its own type.
 
     Raises:
         WeightsError: naming the first one that does not.
@@ -123,10 +82,16 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     for name, tensor in wanted.items():
         if name not in tensors:
             raise WeightsError(f"{path}: the tensor {name!r} is missing; it is of another network.")
-        if tensors[name].shape != tensor.shape:
+        given = tensors[name]
+        if given.shape != tensor.shape:
             raise WeightsError(
-                f"{path}: {name!r} has shape {tuple(tensors[name].shape)} and the network's has "
+                f"{path}: {name!r} has shape {tuple(given.shape)} and the network's has "
                 f"{tuple(tensor.shape)}; it is of another configuration."
+            )
+        if given.dtype != tensor.dtype and {given.dtype, tensor.dtype} - {*_STORED}:
+            raise WeightsError(
+                f"{path}: {name!r} is of type {given.dtype} and the network's of {tensor.dtype}; "
+                "it is of another network."
             )
     extra = sorted(set(tensors) - set(wanted))
     if extra:
@@ -134,8 +99,10 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     network.load_state_dict(dict(tensors))
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "?"
+def weights_digest(network: nn.Module) -> str:
+    """Return the sha256 of a network's tensors, names and types included, wherever they are."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -134,3 +134,13 @@ def test_the_published_schedule() -> None:
     assert at(500) == pytest.approx(1 - 2 / 201)
     assert at(698) == pytest.approx(1 - 200 / 201)
     assert at(699) == 0.0
+
+
+def test_the_order_of_a_name_and_its_options_does_not_matter() -> None:
+    ways = (
+        ["generator.width=8", "generator.name=unet"],
+        ["generator.name=unet", "generator.width=8"],
+    )
+    one, other = (make(*way).generator for way in ways)
+    assert one == other
+    assert (one.name, one.options["width"]) == ("unet", 8)

@@ -21,11 +21,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from posegen.cli.main import app
-from posegen.config import ExperimentConfig, OptimizerConfig, TrainingConfig
+from posegen.config import AugmentConfig, ExperimentConfig, OptimizerConfig, TrainingConfig
 from posegen.core import Kind, MetricSpec
 from posegen.plugins import Component, Registry, discover
 
-PACKAGES = ("posegen", "posegen-patn")
+PACKAGES = ("posegen", "posegen-patn", "posegen-unet")
 UPDATE = os.environ.get("POSEGEN_UPDATE_DOCS", "") not in ("", "0")
 
 
@@ -48,6 +48,8 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
 def kind_of(annotation: Any) -> str:
     """Return a type as a reader of a TOML file thinks of it."""
     simple = {bool: "true or false", int: "integer", float: "number", str: "text", Path: "path"}
+    if annotation is Any:
+        return "anything"
     if annotation in simple:
         return simple[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -128,6 +130,7 @@ def engine(registry: Registry) -> str:
     top = fields(ExperimentConfig, only=("model", "preset", "seed"))
     parts = [
         ("### `[optimizer]`", fields(OptimizerConfig, "optimizer.")),
+        ("### `[augment]`", fields(AugmentConfig, "augment.")),
         ("### `[training]`", fields(TrainingConfig, "training.")),
     ]
     return "\n\n".join(["### Top level", top, *(text for part in parts for text in part)])

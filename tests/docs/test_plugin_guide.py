@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 import tomllib
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,16 +19,17 @@ import pytest
 import torch
 
 import posegen.core
-from posegen.core import Batch, GeneratorOutput, Parts, ScoredBatch, StepContext, TaskInfo
+import posegen.plugins.testing
+from posegen.core import Batch, GeneratorOutput, Kind, Parts, ScoredBatch, StepContext, TaskInfo
 from posegen.plugins.hookspecs import HOOKS
 
 PAGE = "docs/writing-a-plugin.md"
 FILES = {
     "pyproject.toml",
-    "src/posegen_unet/plugin.py",
-    "src/posegen_unet/config.py",
-    "src/posegen_unet/model.py",
-    "tests/test_unet.py",
+    "src/posegen_hourglass/plugin.py",
+    "src/posegen_hourglass/config.py",
+    "src/posegen_hourglass/model.py",
+    "tests/test_hourglass.py",
 }
 TINY = """
 [data]
@@ -33,7 +38,7 @@ identities = 2
 pictures = 2
 test_identities = 2
 [generator]
-name = "unet"
+name = "hourglass"
 width = 4
 [discriminators.appearance]
 ngf = 4
@@ -58,7 +63,7 @@ def package(
             path = tmp_path / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.code, encoding="utf-8")
-    (tmp_path / "src/posegen_unet/__init__.py").touch()
+    (tmp_path / "src/posegen_hourglass/__init__.py").touch()
     assert {
         str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*") if p.stat().st_size
     } == FILES
@@ -66,7 +71,7 @@ def package(
     def run(*words: str, plugin: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
         if plugin:
-            environment["POSEGEN_PLUGINS"] = "posegen_unet.plugin"
+            environment["POSEGEN_PLUGINS"] = "posegen_hourglass.plugin"
         command = [sys.executable, *words]
         return subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -86,14 +91,14 @@ def test_the_package_passes_its_own_test(package: Package) -> None:
 
 def test_the_backbone_trains(package: Package, tmp_path: Path) -> None:
     entry = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["entry-points"]
-    assert entry == {"posegen": {"unet": "posegen_unet.plugin"}}
+    assert entry == {"posegen": {"hourglass": "posegen_hourglass.plugin"}}
     (tmp_path / "tiny.toml").write_text(TINY)
-    train = ["train", "--model", "patn", "--generator", "unet", "--config", "tiny.toml"]
+    train = ["train", "--model", "patn", "--generator", "hourglass", "--config", "tiny.toml"]
     done = package("-m", "posegen", *train, "--out", "run")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "step 1/1" in done.stdout
     config = tomllib.loads((tmp_path / "run/config.toml").read_text())
-    assert config["generator"] == {"name": "unet", "width": 4, "depth": 3}
+    assert config["generator"] == {"name": "hourglass", "width": 4, "depth": 3}
     assert (tmp_path / "run/weights/model.safetensors").is_file()
 
 
@@ -125,6 +130,61 @@ def test_the_other_examples_fulfil_their_contracts(examples: dict[str, Any]) -> 
         "WeightsConverter", "Config",
     }  # fmt: skip
     assert not [cls for cls in made if inspect.isabstract(cls)]
+
+
+SPECS = {
+    "encoder": ("DiscEncoder", "DiscConfig"),
+    "discriminator": ("PatchDiscriminator", "PatchConfig"),
+    "loss": ("TotalVariation", None),
+    "dataset": ("NoiseDataset", "NoiseConfig"),
+    "method": ("Regression", None),
+    "converter": ("HourglassConverter", None),
+}
+
+
+@pytest.mark.parametrize("kind", [*SPECS, "metric"])
+def test_the_other_examples_pass_the_kit(
+    kind: str, examples: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = types.ModuleType("guide")
+    vars(guide).update(examples)
+    monkeypatch.setitem(sys.modules, "guide", guide)
+    if kind == "metric":
+        spec = dataclasses.replace(examples["SPEC"], target="guide:MeanColour")
+    else:
+        target, config = SPECS[kind]
+        by_kind = {spec.kind: spec for spec in HOOKS.values()}
+        spec = by_kind[Kind(kind)](
+            name="example",
+            summary="x",
+            target=f"guide:{target}",
+            config=config and f"guide:{config}",
+            contract=1,
+        )
+    check = getattr(posegen.plugins.testing, f"check_{kind}")
+    check(spec, skip={"light": "all examples are in one module here"}).raise_on_failure()
+
+
+def test_every_check_is_in_the_guide(pages: dict[str, str]) -> None:
+    table = pages[PAGE].partition("<!-- checks -->")[2].partition("<!-- end -->")[0]
+    rows = dict(re.findall(r"^\| (.+) \| (`.+`) \|$", table, re.MULTILINE))
+    listed = {title: set(re.findall(r"`([\w-]+)`", cell)) for title, cell in rows.items()}
+    kit = posegen.plugins.testing
+    named = {kind: {check.name for check in checks_of(kind)} for kind in Kind}
+    network = {check.name for check in kit.networks.NETWORK}
+    assert listed.pop("a plugin module") == {check.name for check in kit.plugin.PLUGIN}
+    assert listed.pop("generator, discriminator") == network
+    common = {check.name for check in kit.subject.COMMON} | {"build"}
+    assert listed.pop("every component") == common
+    for kind in (Kind.GENERATOR, Kind.DISCRIMINATOR):
+        named[kind] -= network
+    assert listed == {str(kind): names for kind, names in named.items()}
+
+
+def checks_of(kind: Kind) -> list[Any]:
+    module = importlib.import_module(f"posegen.plugins.testing.{kind}")
+    checks: list[Any] = list(getattr(module, kind.upper()))
+    return checks
 
 
 def test_the_other_examples_work_together(examples: dict[str, Any]) -> None:
@@ -159,5 +219,5 @@ def test_the_other_examples_work_together(examples: dict[str, Any]) -> None:
     pictures = torch.stack([pair.source for pair in pairs])
     metric.update(ScoredBatch(pictures, pictures, pictures, points))
     assert metric.compute() == 0
-    with pytest.raises(posegen.core.WeightsError, match="not a U-Net"):
-        examples["UNetConverter"]().convert({}, Path("x.pth"))
+    with pytest.raises(posegen.core.WeightsError, match="not an hourglass"):
+        examples["HourglassConverter"]().convert({}, Path("x.pth"))

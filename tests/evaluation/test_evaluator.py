@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 import torchmetrics
 
+from posegen.compute.process import Process
 from posegen.core import (
     Config,
     ConfigError,
@@ -17,15 +19,18 @@ from posegen.core import (
     PosegenError,
     WeightsError,
 )
-from posegen.evaluation import Evaluation, evaluate_pairs
-from posegen.evaluation.metrics.config import LPIPSConfig
+from posegen.evaluation.evaluator import score
+from posegen.evaluation.metrics.config import L1Config, LPIPSConfig, SSIMConfig
 from posegen.evaluation.metrics.lpips import LPIPS
 from posegen.evaluation.metrics.pixels import L1, PSNR, MaskL1
 from posegen.evaluation.metrics.similarity import SSIM
+from posegen.evaluation.plan import Column, Plan
+from posegen.evaluation.protocols import choose, load
+from posegen.evaluation.result import BASELINE, ProtocolScores
+from posegen.evaluation.streams import Loading, ModelPairs
 from posegen.plugins.builtin import posegen_metrics
 
-BASELINE = "copy the source"
-CPU = torch.device("cpu")
+CPU = Process(torch.device("cpu"))
 
 
 def spec(name, direction="lower"):
@@ -44,16 +49,33 @@ SPECS = {s.name: s for s in posegen_metrics()} | {n: spec(n) for n in ("first", 
 
 def metrics(*names):
     known = {"ssim": SSIM, "psnr": PSNR, "l1": L1, "mask-l1": MaskL1}
-    return {name: lambda name=name: known[name](Config()) for name in names}
+    configs = {"ssim": SSIMConfig, "l1": L1Config}
+    return {name: partial(known[name], configs.get(name, Config)()) for name in names}
 
 
 @pytest.fixture
 def run(encoder):
-    """`evaluate_pairs` with the tests' encoder and specs, on the CPU."""
+    """Score with the tests' encoder and specs, on the CPU, pictures as they are."""
 
-    def call(generate, dataset, chosen, **options) -> Evaluation:
-        options = {"device": CPU, "specs": SPECS, "batch_size": 2} | options
-        return evaluate_pairs(generate, dataset, encoder, chosen, **options)
+    def call(generate, dataset, chosen, **options) -> ProtocolScores:
+        loading = Loading(
+            options.pop("batch_size", 2), options.pop("workers", 0), options.pop("limit", None)
+        )
+        progress, columns = options.pop("on_progress", None), options.pop("columns", {})
+        stream = ModelPairs(generate, dataset, encoder, loading=loading, process=CPU, **options)
+        protocol = load("posegen-1")
+        plan = Plan(
+            protocol,
+            choose(protocol, None, dataset.image_size),
+            tuple(
+                Column(name, SPECS[name], build, **columns.get(name, {}))
+                for name, build in chosen.items()
+            ),
+            {},
+        )
+        names, [scores] = score(stream, [plan], CPU, on_progress=progress)
+        assert names == [(f"s{i}", f"t{i}") for i in range(stream.total)]
+        return scores
 
     return call
 
@@ -73,8 +95,6 @@ def test_the_model_and_the_copied_source_are_scored_on_the_same_pairs(run, pairs
         on_progress=lambda done, total: progress.append((done, total)),
     )
     assert list(result.scores) == ["grey", BASELINE]
-    assert result.pairs == 5
-    assert result.seconds > 0
     assert progress == [(2, 5), (4, 5), (5, 5)]
 
     source, wanted = dataset.images[0::2].numpy() / 255, dataset.images[1::2].numpy() / 255
@@ -82,10 +102,12 @@ def test_the_model_and_the_copied_source_are_scored_on_the_same_pairs(run, pairs
     grey = np.abs(128 / 255 - wanted).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(result.per_image[BASELINE]["l1"], copied, rtol=1e-12)
     np.testing.assert_allclose(result.per_image["grey"]["l1"], grey, rtol=1e-12)
-    score = result.scores[BASELINE]["l1"]
-    assert score.value == pytest.approx(copied.mean(), rel=1e-12)
-    assert (score.metric, score.count, score.direction, score.error) == ("l1", 5, "lower", None)
-    assert score.protocol == SPECS["l1"].protocol
+    found = result.scores[BASELINE]["l1"]
+    assert found.value == pytest.approx(copied.mean(), rel=1e-12)
+    assert (found.metric, found.count, found.direction, found.error) == ("l1", 5, "lower", None)
+    assert found.protocol == SPECS["l1"].protocol
+    low, high = found.interval
+    assert copied.min() <= low < found.value < high <= copied.max()
 
 
 def test_without_a_model_the_baseline_is_scored_alone(run, pairs):
@@ -116,7 +138,7 @@ def test_pairs_are_read_once_in_order_up_to_the_limit(run, pairs, limit, read):
     result = run(generate, dataset, metrics("l1"), limit=limit)
     assert dataset.read == list(range(read))
     assert seen == [f"s{i}" for i in range(read)]
-    assert result.pairs == read
+    assert result.scores["model"]["l1"].count == read
 
 
 def test_worker_processes_give_the_same(run, pairs):
@@ -158,8 +180,8 @@ def test_images_without_a_value_are_counted_out(run, pairs):
     assert scores["mask-l1"].value == pytest.approx((values[0] + values[2]) / 2)
 
     masks[:] = [torch.zeros_like(dataset.mask)] * 3
-    score = run(None, dataset, metrics("mask-l1")).scores[BASELINE]["mask-l1"]
-    assert (score.value, score.count, score.error) == (None, 0, "no image has a value.")
+    found = run(None, dataset, metrics("mask-l1")).scores[BASELINE]["mask-l1"]
+    assert (found.value, found.count, found.error) == (None, 0, "no image has a value.")
 
 
 def test_a_data_set_without_masks_costs_only_the_metric_that_needs_them(run, pairs):
@@ -249,7 +271,7 @@ def test_a_metric_is_built_once(run, pairs):
 
     def build():
         built.append(1)
-        return L1(Config())
+        return L1(L1Config())
 
     run(target, pairs(2), {"l1": build})
     assert built == [1]
@@ -257,8 +279,8 @@ def test_a_metric_is_built_once(run, pairs):
 
 def test_other_processes_are_not_waited_for(run, pairs, monkeypatch):
     monkeypatch.setattr(torchmetrics.metric, "jit_distributed_available", lambda: True)
-    score = run(target, pairs(2), metrics("l1")).scores["model"]["l1"]
-    assert score.error is None
+    found = run(target, pairs(2), metrics("l1")).scores["model"]["l1"]
+    assert found.error is None
 
 
 def test_a_model_that_makes_wrong_images_is_an_error(run, pairs):
@@ -283,11 +305,6 @@ def test_wrong_calls_are_errors(run, pairs):
         run(target, pairs(0), metrics("l1"))
     with pytest.raises(ConfigError, match="cannot be named 'copy the source'"):
         run(target, pairs(2), metrics("l1"), row=BASELINE)
-
-
-def test_directions_and_protocols_come_from_the_registry(run, pairs):
-    score = run(None, pairs(2), metrics("psnr"), specs=None).scores[BASELINE]["psnr"]
-    assert (score.direction, score.protocol) == ("higher", SPECS["psnr"].protocol)
 
 
 def test_errors_of_the_data_are_not_swallowed(run, pairs):

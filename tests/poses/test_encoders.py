@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from posegen.core import ConfigError
 from posegen.poses.config import GaussianConfig, OneHotConfig
 from posegen.poses.encoders import GaussianEncoder, OneHotEncoder
-from posegen.poses.layouts import OPENPOSE18, layout
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
@@ -53,12 +51,3 @@ def test_one_hot_marks_one_pixel() -> None:
     assert maps.sum((2, 3)).tolist() == [[1, 0, 0, 1]]
     assert maps[0, 0, 6, 3] == 1
     assert maps[0, 3, 11, 0] == 1
-
-
-def test_layouts() -> None:
-    swapped = {a: b for pair in OPENPOSE18.mirrored for a, b in (pair, pair[::-1])}
-    for a, b in swapped.items():
-        left, right = OPENPOSE18.joints[a], OPENPOSE18.joints[b]
-        assert left.replace("right", "left") == right.replace("right", "left")
-    with pytest.raises(ConfigError, match="no keypoint layout 'coco17'"):
-        layout("coco17")

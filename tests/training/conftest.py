@@ -34,7 +34,7 @@ TINY = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[..., ExperimentConfig]:
     def make(*overrides: str) -> ExperimentConfig:
         return experiment(preset("patn", "demo"), overrides=[*TINY, *overrides])
@@ -42,7 +42,7 @@ def tiny() -> Callable[..., ExperimentConfig]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_flags() -> list[str]:
     """The same for the command line."""
     return ["--model", "patn", *(word for text in TINY for word in ("--set", text))]

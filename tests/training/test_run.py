@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from posegen.compute.process import Process
 from posegen.config import ExperimentConfig, experiment, read_toml
 from posegen.core import ConfigError, TrainingError, WeightsError
 from posegen.training import Run, train
 from posegen.training import loop as loop_module
 from posegen.training.checkpoint import complete
-from posegen.training.process import Process
 from posegen.training.run import latest
 
 Tiny = Callable[..., ExperimentConfig]
@@ -82,7 +82,14 @@ def test_what_is_missing_is_said_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("extra", [[], ["training.accumulate=2", "training.clip_norm=1.0"]])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [],
+        ["training.accumulate=2", "training.clip_norm=1.0"],
+        ["augment.flip=0.5", "augment.rotate=9", "augment.brightness=0.2"],
+    ],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(
     tiny: Tiny, tmp_path: Path, extra: list[str]
 ) -> None:
@@ -162,8 +169,8 @@ def test_a_loss_that_is_not_finite_stops_with_what_was_good(
 ) -> None:
     real = loop_module.to_batch
 
-    def poison(raw: Any, encoder: Any, device: torch.device) -> Any:
-        batch = real(raw, encoder, device)
+    def poison(*arguments: Any) -> Any:
+        batch = real(*arguments)
         poison.calls += 1  # type: ignore[attr-defined]
         if poison.calls == 5:  # type: ignore[attr-defined]
             batch.source.fill_(float("nan"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +13,21 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import posegen
-from posegen.config import ComponentOptions
-from posegen.config.parts import build_generator
-from posegen.core import TaskInfo, WeightsError
+from posegen.core import UserError, WeightsError
+from posegen.core.headers import read_header
+from posegen.weights.bundle import pack
+from posegen.weights.description import read_config
 from posegen.weights.folder import WeightsConfig, save_weights
 
-GENERATOR = ComponentOptions.model_validate({"name": "patn", "ngf": 4, "blocks": 1})
-CONFIG = WeightsConfig(
-    model="patn",
-    generator=GENERATOR,
-    encoder=ComponentOptions(name="gaussian"),
-    image_size=(32, 16),
-)
+Picture = Callable[[str | Path], bytes]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    network = build_generator(GENERATOR, TaskInfo((32, 16), 18))
-    save_weights(tmp_path / "w", CONFIG, network.to(memory_format=torch.channels_last).state_dict())  # type: ignore[call-overload]
-    return tmp_path / "w"
-
-
-def picture(path: Path) -> bytes:
-    points = torch.tensor([[float(i % 16), float(i + 5), 1.0] for i in range(18)])
-    image = torch.arange(3 * 32 * 16).reshape(3, 32, 16).remainder(255).byte()
-    return posegen.load_model(path).generate(image, points, points.flip(0)).tobytes()
-
-
-def test_the_same_weights_give_the_same_file_and_picture(folder: Path, tmp_path: Path) -> None:
+def test_the_same_weights_give_the_same_file_and_picture(
+    folder: Path, tmp_path: Path, config: Callable[..., WeightsConfig], picture: Picture
+) -> None:
     tensors = load_file(folder / "model.safetensors")
-    save_weights(tmp_path / "again", CONFIG, tensors)
+    last = {name: tensor.to(memory_format=_last(tensor)) for name, tensor in tensors.items()}
+    save_weights(tmp_path / "again", config(), last)
     digests = {
         hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
         for path in (folder, tmp_path / "again")
@@ -50,6 +35,10 @@ def test_the_same_weights_give_the_same_file_and_picture(folder: Path, tmp_path:
     assert len(digests) == 1
     assert picture(folder) == picture(tmp_path / "again")
     assert picture(folder) == picture(folder / "model.safetensors")  # its header is enough
+
+
+def _last(tensor: torch.Tensor) -> torch.memory_format:
+    return torch.channels_last if tensor.dim() == 4 else torch.contiguous_format
 
 
 def edit(folder: Path, **changes: Any) -> None:
@@ -73,7 +62,7 @@ def first(tensors: dict[str, torch.Tensor]) -> str:
         (lambda f: (f / "config.json").unlink(), "no config.json in it"),
         (lambda f: (f / "config.json").write_text("{"), "config.json: not readable as JSON"),
         (lambda f: edit(f, image_size=[32]), "image_size"),
-        (lambda f: edit(f, schema=2), "schema"),
+        (lambda f: edit(f, schema=3), "schema"),
         (lambda f: edit(f, generator={"ngf": 4}), "generator.name: field required"),
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: no such file"),
         (lambda f: (f / "model.safetensors").write_bytes(b"\x80\x04junk"), "cannot be read"),
@@ -104,3 +93,85 @@ def test_a_foreign_safetensors_file_says_what_to_do(tmp_path: Path) -> None:
         posegen.load_model(tmp_path / "x.safetensors")
     with pytest.raises(WeightsError, match="no such run or weights"):
         posegen.load_model(tmp_path / "none")
+
+
+def as_format_1(folder: Path) -> None:
+    """Make a folder what posegen wrote before the description had a digest in the header."""
+    tree = json.loads((folder / "config.json").read_text())
+    old = {k: v for k, v in tree.items() if k not in ("normalisation", "licence")} | {"schema": 1}
+    (folder / "config.json").write_text(json.dumps(old))
+    tensors = load_file(folder / "model.safetensors")
+    header = {"posegen": json.dumps(old, sort_keys=True)}
+    save_file(tensors, folder / "model.safetensors", metadata=header)
+
+
+def test_the_format_before_is_migrated(folder: Path, picture: Picture) -> None:
+    before = picture(folder)
+    as_format_1(folder)
+    for path in (folder, folder / "model.safetensors"):
+        assert picture(path) == before
+        assert read_config(path).tree()["schema"] == 2
+        assert read_config(path).normalisation.mean == (0.5, 0.5, 0.5)
+
+
+def test_the_header_says_what_the_folder_says(folder: Path) -> None:
+    header = read_header(folder / "model.safetensors")
+    assert list(header.metadata) == ["posegen"]
+    told = json.loads(header.metadata["posegen"])
+    text = json.dumps(
+        json.loads((folder / "config.json").read_text()), sort_keys=True, separators=(",", ":")
+    )
+    assert told.pop("config_sha256") == hashlib.sha256(text.encode()).hexdigest()
+    assert told == json.loads(text)
+    for key in ("model", "packages", "contract", "layout", "normalisation"):
+        assert told[key]
+    tensors = load_file(folder / "model.safetensors")
+    assert {name: entry.shape for name, entry in header.tensors.items()} == {
+        name: tuple(tensor.shape) for name, tensor in tensors.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"generator": {"name": "unet2"}, "packages": {"posegen-unet2": "1.0"}},
+            r"no generator 'unet2'; .*The weights: posegen-unet2 1\.0 is not installed",
+        ),
+        (
+            {"generator": {"name": "patn", "stages": 9}, "packages": {"posegen-patn": "9.0"}},
+            r"generator\.stages: .*made with posegen-patn 9\.0, and 0\.1\.0 is installed",
+        ),
+        (
+            {"generator": {"name": "patn", "ngf": 8}, "packages": {"posegen-patn": "9.0"}},
+            r"another configuration\. \(The weights: made with posegen-patn 9\.0",
+        ),
+        ({"generator": {"name": "patn", "ngf": 8}}, r"another configuration\.$"),
+        ({"contract": 9}, r"version 9 of the generator contract, .* upgrade posegen"),
+    ],
+)
+def test_other_versions_are_named(
+    folder: Path,
+    tmp_path: Path,
+    config: Callable[..., WeightsConfig],
+    changes: dict[str, Any],
+    sentence: str,
+) -> None:
+    changed = WeightsConfig.model_validate({**config().tree(), **changes})
+    save_weights(tmp_path / "v", changed, load_file(folder / "model.safetensors"))
+    with pytest.raises(UserError, match=sentence):
+        posegen.load_model(tmp_path / "v")
+
+
+def test_nothing_half_written_stays(folder: Path, config: Callable[..., WeightsConfig]) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shared = torch.zeros(4)
+    with pytest.raises(RuntimeError, match="share memory"):
+        save_weights(folder, config(preset="new"), {"a": shared, "b": shared})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_tar_says_that_it_is_to_be_pulled(folder: Path, tmp_path: Path) -> None:
+    pack(folder, tmp_path / "a.tar")
+    with pytest.raises(WeightsError, match=r"a\.tar: a tar file; `posegen weights pull .*a\.tar`"):
+        posegen.load_model(tmp_path / "a.tar")

@@ -75,6 +75,20 @@ def test_where_it_cannot_be_had_the_option_is_named(
         monkeypatch.setenv("POSEGEN_OFFLINE", "1")
     with pytest.raises(WeightsError) as error:
         weights.load(None, OPTION)
-    for word in ("A net", str(cache / weights.filename), OPTION, weights.url):
+    digest = f"sha256 {weights.sha256}…"
+    for word in ("A net", str(cache / weights.filename), OPTION, weights.url, digest):
         assert word in str(error.value)
     assert ("POSEGEN_OFFLINE" in str(error.value)) == offline
+
+
+def test_a_found_file_tells_its_whole_digest(cache: Path, tmp_path: Path) -> None:
+    weights, file = published(tmp_path)
+    (cache / weights.filename).write_bytes(file.read_bytes())
+    whole = hashlib.sha256(file.read_bytes()).hexdigest()
+    found = weights.find(None, OPTION)
+    assert (found.path, found.sha256) == (cache / weights.filename, whole)
+    assert weights.is_published(found)
+    torch.save({"a": torch.zeros(3)}, tmp_path / "own.pth")
+    own = weights.find(tmp_path / "own.pth", OPTION)
+    assert not weights.is_published(own)
+    assert own.tensors()["a"].tolist() == [0, 0, 0]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from posegen_patn.config import PATNConfig
 from posegen_patn.generator import PATNGenerator
-from torch import Tensor, nn
+from posegen_patn.layers import ReLUDropout
+from torch import Tensor
 
 from posegen.core import TaskInfo
 
@@ -98,8 +99,8 @@ def test_in_evaluation_a_sample_does_not_depend_on_the_others(norm: str) -> None
 
 def test_dropout_zero_has_no_layer_and_the_same_keys() -> None:
     with_dropout, without = build(), build(dropout=0)
-    assert sum(isinstance(m, nn.Dropout) for m in with_dropout.modules()) == 6
-    assert not any(isinstance(m, nn.Dropout) for m in without.modules())
+    assert sum(isinstance(m, ReLUDropout) for m in with_dropout.modules()) == 6
+    assert not any(isinstance(m, ReLUDropout) for m in without.modules())
     assert list(with_dropout.state_dict()) == list(without.state_dict())
 
 
@@ -116,3 +117,16 @@ def test_first_weights_are_as_published() -> None:
 def test_first_weights_can_be_pytorchs() -> None:
     network = build(init="default")
     assert (network.blocks[1].image_branch.first.norm.weight == 1).all()
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_a_source_is_encoded_once_for_many_poses(attention: bool) -> None:
+    network = build(attention=attention).eval()
+    source, here, there = inputs(4, 16, 12)
+    code = network.encode_source(source[:1], here[:1])
+    assert {len(part) for part in code} == {1}
+    expanded = tuple(part.expand(4, *part.shape[1:]) for part in code)
+    made = network.generate_from(expanded, there)
+    wanted = network(source[:1].expand(4, -1, -1, -1), here[:1].expand(4, -1, -1, -1), there)
+    torch.testing.assert_close(made.image, wanted.image)
+    assert made.aux.keys() == wanted.aux.keys()

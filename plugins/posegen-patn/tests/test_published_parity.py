@@ -9,31 +9,29 @@ decided by rounding: changing the first weights by one unit in the last place mo
 recorded `generator.after` by up to 0.3 (measured), and so does another order of the same sums. So:
 
 - with the kernels (AVX2) and the memory format of the recording, the engine gives the recorded
-  images, and the published step, in its own order of operations, the recorded networks;
+  images, and the plain step (`benchmarks/plain`), in the published order of operations, the
+  recorded networks (`tests/benchmarks/test_plain.py`);
 - the engine's step gives the same networks as that, in float64, where rounding decides nothing.
 """
 
 from __future__ import annotations
 
-import copy
-import json
 import os
 import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from plain.recorded import Recording
+from plain.step import PlainStep
 from posegen_patn.convert import PATNOfficial
-from posegen_patn.losses import VGG19Loss
-from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn import functional
 
+from posegen.compute import winograd
 from posegen.config import ExperimentConfig, experiment
-from posegen.core import Batch, GeneratorOutput, Loss, Method, TaskInfo
+from posegen.core import Batch, Method, TaskInfo
 from posegen.training import Stepper, build_method
 
 _DEFAULT = Path(__file__).parents[3] / "tests" / "data" / "golden"
@@ -60,16 +58,26 @@ def test_there_are_recorded_cases() -> None:
 class Case:
     """One recorded run, and ours, built and loaded with the same weights."""
 
-    recorded: dict[str, Any]
-    images: dict[str, Tensor]
+    recording: Recording
+    plain: PlainStep
     config: ExperimentConfig
     method: Method
-    batch: Batch
-    keys: dict[str, dict[str, str]]  # published network -> our key -> published key
+    inputs: tuple[Tensor, Tensor, Tensor, Tensor]
 
     @property
-    def perceptual(self) -> Loss:
-        return next(loss for loss in self.method.frozen if isinstance(loss, VGG19Loss))
+    def images(self) -> dict[str, Tensor]:
+        return self.recording.images
+
+    @property
+    def losses(self) -> list[dict[str, float]]:
+        found: list[dict[str, float]] = self.recording.facts["losses"]
+        return found
+
+    @property
+    def batch(self) -> Batch:
+        source, target, source_pose, target_pose = self.inputs
+        nowhere = torch.zeros(len(source), 18, 3)
+        return Batch(source, target, nowhere, nowhere, source_pose, target_pose)
 
     def generate(self, training: bool) -> Tensor:
         generator = self.method.networks["generator"].train(training)
@@ -79,25 +87,26 @@ class Case:
 
 
 @pytest.fixture(params=CASES, ids=lambda path: path.stem)
-def case(request: pytest.FixtureRequest, tmp_path: Path, published: Any, vgg: Any) -> Case:
-    path: Path = request.param
-    recorded = json.loads(path.read_text())
-    weights = published(recorded["ngf"], 9, recorded["options"]["norm"], dropout=False)
-    torch.save(vgg(2), tmp_path / "vgg19.pth")
-    size = (recorded["height"], recorded["width"])
-    trees, tensors, keys = {}, {}, {}
-    for network, name in NETWORKS.items():
-        given = weights.weights(network)
-        assert {k for k in given if "num_batches" not in k} == set(recorded["norms_after"][network])
-        trees[name], tensors[name] = PATNOfficial().convert(given, path)
-        back = {id(tensor): key for key, tensor in given.items()}
-        keys[network] = {key: back[id(tensor)] for key, tensor in tensors[name].items()}
-    config = experiment(tree(recorded, trees, tmp_path / "vgg19.pth"))
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    recording = Recording(request.param)
+    plain = recording.plain()
+    torch.save(plain.vgg.state_dict(), tmp_path / "vgg19.pth")
+    trees = {
+        name: PATNOfficial().convert(plain.networks[network].state_dict(), request.param)[0]
+        for network, name in NETWORKS.items()
+    }
+    config = experiment(tree(recording.facts, trees, tmp_path / "vgg19.pth"))
+    size = (recording.facts["height"], recording.facts["width"])
     method = build_method(config, TaskInfo(size, pose_channels=18))
-    for name, network in method.networks.items():
-        network.load_state_dict(tensors[name])
-    images = load_file(path.with_suffix(".safetensors"))
-    return Case(recorded, images, config, method, inputs(recorded), keys)
+    for network, name in NETWORKS.items():
+        method.networks[name].load_state_dict(converted(plain, network))
+    return Case(recording, plain, config, method, recording.inputs())
+
+
+def converted(plain: PlainStep, network: str) -> dict[str, Tensor]:
+    """The weights of a plain network under our names."""
+    _, tensors = PATNOfficial().convert(plain.networks[network].state_dict(), Path(network))
+    return tensors
 
 
 def tree(recorded: dict[str, Any], trees: dict[str, Any], vgg_file: Path) -> dict[str, Any]:
@@ -123,23 +132,12 @@ def tree(recorded: dict[str, Any], trees: dict[str, Any], vgg_file: Path) -> dic
     }
 
 
-def inputs(recorded: dict[str, Any]) -> Batch:
-    batch, size = recorded["batch"], (recorded["height"], recorded["width"])
-
-    def draw(number: int, channels: int, low: float) -> Tensor:
-        random = np.random.default_rng(recorded["input_seed"] + number)
-        values = random.uniform(low, 1, (batch, channels, *size))
-        return torch.from_numpy(values.astype(np.float32))
-
-    nowhere = torch.zeros(batch, 18, 3)
-    return Batch(
-        source=draw(0, 3, -1),
-        target=draw(1, 3, -1),
-        source_keypoints=nowhere,
-        target_keypoints=nowhere,
-        source_pose=draw(2, 18, 0),
-        target_pose=draw(3, 18, 0),
-    )
+@pytest.fixture(params=[False, True], ids=["", "winograd"])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Winograd's convolutions are for wider networks; once they are used in these all the same."""
+    if request.param:
+        monkeypatch.setattr(winograd, "LEAST_CHANNELS", 1)
+        monkeypatch.setattr(winograd, "LEAST_TILES", 1)
 
 
 def test_the_generator_makes_the_recorded_images(case: Case) -> None:
@@ -148,81 +146,29 @@ def test_the_generator_makes_the_recorded_images(case: Case) -> None:
         torch.testing.assert_close(made, wanted, atol=1e-4, rtol=0)
 
 
-def plain_step(case: Case, optimizers: dict[str, torch.optim.Adam]) -> dict[str, float]:
-    """One step of the published training, written out in its own order of operations."""
-    options, batch, networks = case.recorded["options"], case.batch, case.method.networks
-    factor = options["lambda_GAN"]
-
-    def judge(scores: Tensor, label: float) -> Tensor:
-        labels = torch.full_like(scores, label)
-        if options["no_lsgan"]:
-            return functional.binary_cross_entropy(scores.sigmoid(), labels) * factor
-        return functional.mse_loss(scores, labels) * factor
-
-    fake = case.method.generate(networks["generator"], batch).image
-    optimizers["generator"].zero_grad()
-    shape = judge(networks["shape"](fake, batch.target_pose), 1)
-    appearance = judge(networks["appearance"](fake, batch.source), 1)
-    l1 = functional.l1_loss(fake, batch.target) * options["lambda_A"]
-    perceptual = case.perceptual(GeneratorOutput(fake), batch) * options["lambda_B"]
-    adversarial = (shape + appearance) / 2
-    (l1 + perceptual + adversarial).backward()
-    optimizers["generator"].step()
-    losses = {"origin_L1": l1, "perceptual": perceptual, "pair_GANloss": adversarial}
-    losses["pair_L1loss"] = l1 + perceptual
-    for name, condition, key in (
-        ("appearance", batch.source, "D_PP"),
-        ("shape", batch.target_pose, "D_PB"),
-    ):
-        optimizers[name].zero_grad()
-        real = judge(networks[name](batch.target, condition), 1)
-        losses[key] = (real + judge(networks[name](fake.detach(), condition), 0)) * 0.5
-        losses[key].backward()
-        optimizers[name].step()
-    return {key: loss.item() for key, loss in losses.items()}
-
-
-def plain_run(case: Case) -> list[dict[str, float]]:
-    optimizers = {
-        name: torch.optim.Adam(network.train().parameters(), 2e-4, betas=(0.5, 0.999))
-        for name, network in case.method.networks.items()
-    }
-    return [plain_step(case, optimizers) for _ in case.recorded["losses"]]
-
-
 def engine_run(case: Case) -> list[dict[str, float]]:
     stepper = Stepper(case.method, case.config, device=torch.device("cpu"))
     losses = []
-    for _ in case.recorded["losses"]:
+    for _ in case.losses:
         terms = {name: float(value) for name, value in stepper.step(case.batch).items()}
         losses.append({theirs: terms[ours] for ours, theirs in TERMS.items()})
         losses[-1]["pair_L1loss"] = terms["generator/l1"] + terms["generator/perceptual"]
     return losses
 
 
+@pytest.mark.usefixtures("kernels")
 def test_the_engines_losses_are_the_recorded_ones(case: Case) -> None:
     made = engine_run(case)
     assert len(made) == 3
-    for ours, wanted in zip(made, case.recorded["losses"], strict=True):
+    for ours, wanted in zip(made, case.losses, strict=True):
         assert ours == pytest.approx(wanted, rel=1e-3)
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="needs AVX2 kernels")
-def test_the_published_step_gives_the_recorded_networks(case: Case) -> None:
-    for ours, wanted in zip(plain_run(case), case.recorded["losses"], strict=True):
-        assert ours == pytest.approx(wanted, rel=1e-3)
-    after = case.images["generator.after"]
-    torch.testing.assert_close(case.generate(training=False), after, atol=1e-3, rtol=0)
-    for network, name in NETWORKS.items():
-        recorded = case.recorded["norms_after"][network]
-        for key, tensor in case.method.networks[name].state_dict().items():
-            published = case.keys[network][key]
-            if published not in recorded:
-                continue  # num_batches_tracked
-            # Where only rounding moves a tensor, Adam does so by its rate, three times.
-            noise = 6e-4 * tensor.numel() ** 0.5 if is_cancelled(case, name, key) else 0.0
-            wanted = pytest.approx(recorded[published], rel=1e-3, abs=noise)
-            assert tensor.double().norm().item() == wanted, published
+@pytest.mark.usefixtures("kernels")
+def test_the_kernels_of_training_make_the_recorded_images(case: Case) -> None:
+    Stepper(case.method, case.config)
+    made = case.generate(training=True)
+    torch.testing.assert_close(made, case.images["generator.train"], atol=1e-4, rtol=0)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="needs AVX2 kernels")
@@ -235,32 +181,29 @@ def test_the_engine_gives_the_recorded_images_after_training(case: Case) -> None
     torch.testing.assert_close(plain.generate(training=False), after, atol=1e-3, rtol=0)
 
 
+@pytest.mark.usefixtures("kernels")
 def test_the_engine_does_the_published_step(case: Case) -> None:
-    plain, ours = in_double(case), in_double(case)
-    expected, made = plain_run(plain), engine_run(ours)
+    for module in [*case.method.networks.values(), *case.method.frozen]:
+        module.double()
+    for network in [*case.plain.networks.values(), case.plain.vgg]:
+        network.double()
+    double = replace(case, inputs=tuple(tensor.double() for tensor in case.inputs))
+    made, expected = engine_run(double), [case.plain(*double.inputs) for _ in case.losses]
     for one, other in zip(made, expected, strict=True):
         assert one == pytest.approx(other, rel=1e-6)
-    for name, network in ours.method.networks.items():
-        wanted = plain.method.networks[name].state_dict()
+    for published, name in NETWORKS.items():
+        wanted, network = converted(case.plain, published), case.method.networks[name]
         for key, tensor in network.state_dict().items():
-            if not is_cancelled(case, name, key):
+            if not is_cancelled(network, key):
                 torch.testing.assert_close(tensor, wanted[key], atol=1e-6, rtol=1e-6, msg=key)
-    torch.testing.assert_close(
-        ours.generate(training=False), plain.generate(training=False), atol=1e-5, rtol=0
-    )
+    source, _, source_pose, target_pose = double.inputs
+    with torch.no_grad():
+        image = case.plain.networks["netG"].eval()(source, source_pose, target_pose)
+    torch.testing.assert_close(double.generate(training=False), image, atol=1e-5, rtol=0)
 
 
-def in_double(case: Case) -> Case:
-    """A copy of the case in float64."""
-    method = copy.deepcopy(case.method)
-    for module in [*method.networks.values(), *method.frozen]:
-        module.double()
-    tensors = {key: v.double() for key, v in vars(case.batch).items() if isinstance(v, Tensor)}
-    return replace(case, method=method, batch=replace(case.batch, **tensors))
-
-
-def is_cancelled(case: Case, name: str, key: str) -> bool:
+def is_cancelled(network: torch.nn.Module, key: str) -> bool:
     """Whether a tensor is a bias that the instance norm after it takes away again."""
-    unit = case.method.networks[name].get_submodule(key.rsplit(".", 2)[0])
+    unit = network.get_submodule(key.rsplit(".", 2)[0])
     norm = getattr(unit, "norm", None)
     return key.endswith("conv.bias") and isinstance(norm, torch.nn.InstanceNorm2d)

@@ -9,27 +9,46 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from posegen.core.errors import WeightsError
 from posegen.core.metrics import PerImageMetric, ScoredBatch
 from posegen.core.pretrained import PretrainedFile, read_tensors
 from posegen.evaluation.metrics.config import LPIPSConfig
+from posegen.evaluation.metrics.networks import Source, fit, shared
 
 #: How a user names a local copy of the trunk's weights.
 OPTION = "--lpips-weights FILE"
 
-_SITE = "https://download.pytorch.org/models"
 TRUNKS = {
-    net: PretrainedFile(f"{title}'s ImageNet weights for lpips", f"{_SITE}/{file}", digest)
+    net: PretrainedFile(
+        f"{title}'s ImageNet weights for lpips",
+        f"https://download.pytorch.org/models/{file}",
+        digest,
+    )
     for net, title, file, digest in (
-        ("alex", "AlexNet", "alexnet-owt-7be5be79.pth", "7be5be79"),
-        ("vgg", "VGG-16", "vgg16-397923af.pth", "397923af"),
-        ("squeeze", "SqueezeNet 1.1", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0"),
+        (
+            "alex",
+            "AlexNet",
+            "alexnet-owt-7be5be79.pth",
+            "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        ),
+        (
+            "vgg",
+            "VGG-16",
+            "vgg16-397923af.pth",
+            "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        ),
+        (
+            "squeeze",
+            "SqueezeNet 1.1",
+            "squeezenet1_1-b8a52dc0.pth",
+            "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+        ),
     )
 }
 
@@ -53,7 +72,14 @@ class LPIPS(PerImageMetric):
 
     def __init__(self, config: LPIPSConfig) -> None:
         super().__init__(config)
-        self.network = build_network(config.net, config.weights)
+        self.net = config.net
+        self.network = shared(
+            f"lpips-{config.net}",
+            TRUNKS[config.net],
+            config.weights,
+            OPTION,
+            partial(_build, config.net),
+        )
 
     def score(self, batch: ScoredBatch) -> Tensor:
         """Return one value per image: (B,)."""
@@ -61,19 +87,16 @@ class LPIPS(PerImageMetric):
         distance: Tensor = self.network(generated, target)
         return distance.flatten()
 
+    def describe(self) -> str:
+        """Return the protocol, with the trunk that is in use."""
+        return (
+            f"lpips 0.1 linear heads on {self.net} ({self.network.weights}), 8-bit RGB scaled to "
+            "[-1, 1], own size, mean over images"
+        )
 
-def build_network(net: str, weights: Path | None) -> Any:
-    """Return `lpips.LPIPS` with the published heads and a trunk of loaded weights, on the CPU.
 
-    Args:
-        net: "alex", "vgg" or "squeeze".
-        weights: a local copy of torchvision's file, or None for its cache and a download.
-
-    Raises:
-        posegen.core.WeightsError: see `LPIPS`.
-    """
-    published = TRUNKS[net]
-    trunk = published.load(weights, OPTION)
+def _build(net: str, tensors: Mapping[str, Tensor], source: Source) -> Any:
+    """Return `lpips.LPIPS` with the published heads and a trunk of the given weights."""
     import lpips  # takes seconds: it imports scipy and its own training code
 
     with warnings.catch_warnings(), torch.device("meta"):
@@ -83,45 +106,16 @@ def build_network(net: str, weights: Path | None) -> Any:
         network = lpips.LPIPS(
             net=net, pretrained=False, pnet_rand=True, use_dropout=False, verbose=False
         )
+    # torchvision's `features.{i}.*` are lpips's `net.slice{k}.{i}.*`.
+    names = {f"features.{name.partition('.')[2]}": name for name in network.net.state_dict()}
+    wanted = {theirs: network.net.state_dict()[ours] for theirs, ours in names.items()}
+    given = {name: value for name, value in tensors.items() if name.startswith("features.")}
+    trunk = fit(wanted, given, source)
     heads = read_tensors(Path(lpips.__file__).parent / "weights" / "v0.1" / f"{net}.pth")
-    what = f"{weights or published.filename}: not {published.title}"
-    remedy = f"give torchvision's {published.filename} with `{OPTION}`."
-    state = _trunk_state(network.net.state_dict(), trunk, what, remedy)
-    state |= {_head_key(key): tensor for key, tensor in heads.items()}
+    state = {f"net.{names[theirs]}": tensor for theirs, tensor in trunk.items()}
+    # Published heads are `lin{k}.model.1.weight`: here no dropout layer comes before.
+    state |= {key.replace(".model.1.", ".model.0."): tensor for key, tensor in heads.items()}
     network.load_state_dict(state, strict=False, assign=True)
     left = [name for name, tensor in network.state_dict().items() if tensor.is_meta]
     assert not left, f"weights of lpips that nothing was loaded into: {left}"
-    return network.eval().requires_grad_(False)
-
-
-def _trunk_state(
-    wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], what: str, remedy: str
-) -> dict[str, Tensor]:
-    """Map torchvision's `features.{i}.*` to the names of lpips, `net.slice{k}.{i}.*`.
-
-    Both ways must fit: a deeper network's file holds more layers than are wanted here. `what` and
-    `remedy` begin and end the sentence that says what does not fit.
-    """
-    ours = {f"features.{name.partition('.')[2]}": name for name in wanted}
-    extra = sorted(name for name in given if name.startswith("features.") and name not in ours)
-    if extra:
-        raise WeightsError(f"{what}: it also has {extra[0]!r}; {remedy}")
-    state = {}
-    for theirs, name in ours.items():
-        if theirs not in given:
-            raise WeightsError(f"{what}: it has no {theirs!r}; {remedy}")
-        tensor, need = given[theirs], wanted[name].shape
-        if tensor.shape != need:
-            sizes = f"{_times(tensor.shape)} and must be {_times(need)}"
-            raise WeightsError(f"{what}: {theirs!r} is {sizes}; {remedy}")
-        state[f"net.{name}"] = tensor.float()
-    return state
-
-
-def _head_key(published: str) -> str:
-    """Map `lin{k}.model.1.weight` of the published heads: here no dropout comes before."""
-    return published.replace(".model.1.", ".model.0.")
-
-
-def _times(shape: torch.Size) -> str:
-    return "×".join(str(size) for size in shape)
+    return network

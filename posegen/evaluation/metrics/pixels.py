@@ -10,17 +10,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from posegen.core.errors import ConfigError
 from posegen.core.metrics import PerImageMetric, ScoredBatch
+from posegen.evaluation.metrics.config import L1Config
+from posegen.evaluation.metrics.masks import target_mask
+from posegen.evaluation.metrics.shares import in_shares
 
 #: PSNR of equal images, whose true value is infinite, and the most that any image gets.
 MOST_DB = 100.0
 
 
-def unit(image: Tensor) -> Tensor:
-    """Return 8-bit images as float64 in [0, 1]."""
-    # Loaded batches are channels-last, which float64 convolutions on a CPU are slow with.
-    return image.to(torch.float64, memory_format=torch.contiguous_format) / 255
+def _difference(generated: Tensor, target: Tensor) -> Tensor:
+    """Return generated - target in 8-bit levels: float32.
+
+    That holds these whole numbers and their squares exactly; sums of them need float64.
+    """
+    return generated.float() - target
 
 
 class PSNR(PerImageMetric):
@@ -30,29 +34,40 @@ class PSNR(PerImageMetric):
         - 10·log10(255² / MSE), MSE over all pixels and the three channels of one image.
         - Reduction: mean over images of the per-image value; not the value of the mean error.
         - Equal images have no finite value and get 100 dB, the most that any image can get.
-        - scikit-image: `peak_signal_noise_ratio(a, b, data_range=255)` per image.
+        - scikit-image: `peak_signal_noise_ratio(a, b, data_range=255)` per image. GFLA, PIDM and
+          CFLD call it with images in [0, 1] and `data_range=1`, which is the same.
         - The PATN paper gives no PSNR.
     """
 
     def score(self, batch: ScoredBatch) -> Tensor:
         """Return one value per image: (B,)."""
-        error = (unit(batch.generated) - unit(batch.target)).square().mean(dim=(1, 2, 3))
-        return (-10 * error.log10()).clamp(max=MOST_DB)
+        error = in_shares(_squared_error, batch.generated, batch.target)
+        return (10 * (255**2 / error).log10()).clamp(max=MOST_DB)
 
 
 class L1(PerImageMetric):
-    """Mean absolute difference, in [0, 1].
+    """Mean absolute difference, in [0, 1], or with `value_range="symmetric"` in [0, 2].
 
     Convention:
         - Images scaled to [0, 1]; mean over pixels, the three channels, then images.
-        - numpy: `np.abs(a / 255 - b / 255).mean()`.
-        - The published PATN code brings images to [-1, 1] once more, so its L1 is twice this one;
-          so is the training loss `l1`, whose images are in [-1, 1].
+        - numpy: `np.abs(a / 255 - b / 255).mean()`. GFLA and PIDM compute that.
+        - PATN's scripts bring images to [-1, 1] once more, so that their L1 is twice this one:
+          `value_range="symmetric"`. So is the training loss `l1`, whose images are in [-1, 1].
     """
+
+    def __init__(self, config: L1Config) -> None:
+        super().__init__(config)
+        self.value_range = config.value_range
 
     def score(self, batch: ScoredBatch) -> Tensor:
         """Return one value per image: (B,)."""
-        return (unit(batch.generated) - unit(batch.target)).abs().mean(dim=(1, 2, 3))
+        error = in_shares(_absolute_error, batch.generated, batch.target)
+        return error / (255 if self.value_range == "unit" else 127.5)
+
+    def describe(self) -> str:
+        """Return how the number is computed under these options."""
+        scale = "[0, 1]" if self.value_range == "unit" else "[-1, 1]"
+        return f"8-bit RGB scaled to {scale}, mean over pixels, channels and images"
 
 
 class MaskL1(PerImageMetric):
@@ -61,6 +76,7 @@ class MaskL1(PerImageMetric):
     Convention:
         - Images scaled to [0, 1]; mean over the mask's pixels and the three channels of an image,
           then over images, so that every image counts the same however large the person is.
+        - The mask is the data set's own, of the body's true outline.
         - An image with an empty mask has no value (NaN) and is left out of the mean.
         - numpy: `np.abs(a / 255 - b / 255)[mask].mean()`.
         - Published PATN scores have no such metric: their mask-SSIM multiplies both images by a
@@ -72,12 +88,19 @@ class MaskL1(PerImageMetric):
 
     def score(self, batch: ScoredBatch) -> Tensor:
         """Return one value per image: (B,), NaN where the mask is empty."""
-        if batch.target_mask is None:
-            raise ConfigError(
-                "mask-l1 needs body masks and this data set has none; "
-                "leave mask-l1 out of --metrics."
-            )
-        mask = batch.target_mask.double()
-        difference = (unit(batch.generated) - unit(batch.target)).abs().mean(dim=1, keepdim=True)
-        # 0 / 0 is the NaN of an empty mask.
-        return (difference * mask).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3))
+        mask = target_mask(batch, "data", "mask-l1")
+        return in_shares(_masked_error, batch.generated, batch.target, mask) / 255
+
+
+def _squared_error(generated: Tensor, target: Tensor) -> Tensor:
+    return _difference(generated, target).square().mean(dim=(1, 2, 3), dtype=torch.float64)
+
+
+def _absolute_error(generated: Tensor, target: Tensor) -> Tensor:
+    return _difference(generated, target).abs().mean(dim=(1, 2, 3), dtype=torch.float64)
+
+
+def _masked_error(generated: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    error = _difference(generated, target).abs() * mask
+    # 0 / 0 is the NaN of an empty mask.
+    return error.sum(dim=(1, 2, 3), dtype=torch.float64) / (3 * mask.sum(dim=(1, 2, 3)))

@@ -98,7 +98,7 @@ def test_missing_weights_name_the_file_and_the_option(net, torch_home):
         LPIPS(LPIPSConfig(net=net))
     message = str(caught.value)
     assert str(torch_home / TRUNKS[net].filename) in message
-    assert TRUNKS[net].url in message
+    assert f"{TRUNKS[net].url} (sha256 {TRUNKS[net].sha256})" in message
     assert "`--lpips-weights FILE`" in message
     assert "\n" not in message
 
@@ -126,9 +126,7 @@ def test_weights_of_another_network(tmp_path):
     file = write(tmp_path / "trunk.pth", "squeeze")
     with pytest.raises(WeightsError, match="not AlexNet's ImageNet weights") as caught:
         LPIPS(LPIPSConfig(weights=file))
-    assert "give torchvision's alexnet-owt-7be5be79.pth with `--lpips-weights FILE`." in str(
-        caught.value
-    )
+    assert "give alexnet-owt-7be5be79.pth with `--lpips-weights FILE`." in str(caught.value)
 
 
 def test_weights_with_a_layer_missing_misshapen_or_too_many(tmp_path):
@@ -145,3 +143,24 @@ def test_weights_with_a_layer_missing_misshapen_or_too_many(tmp_path):
         torch.save(state, tmp_path / "bad.pth")
         with pytest.raises(WeightsError, match=reason):
             LPIPS(LPIPSConfig(weights=tmp_path / "bad.pth"))
+
+
+def test_the_trunk_is_named(tmp_path):
+    metric = LPIPS(LPIPSConfig(net="squeeze", weights=write(tmp_path / "trunk.pth", "squeeze")))
+    assert "on squeeze (trunk.pth, sha256 " in metric.describe()
+
+
+def test_copies_share_the_network(tmp_path, images):
+    file = write(tmp_path / "trunk.pth", "alex")
+    metric, again = LPIPS(LPIPSConfig(weights=file)), LPIPS(LPIPSConfig(weights=file))
+    assert metric.clone().network is metric.network is again.network
+    assert not metric.state_dict()
+    other = LPIPS(LPIPSConfig(weights=write(tmp_path / "trunk.safetensors", "alex")))
+    assert other.network is not metric.network
+
+
+def test_batches_that_are_no_longer_8_bits(tmp_path, images, scored):
+    """A protocol may keep the fractions of a resize."""
+    metric = LPIPS(LPIPSConfig(weights=write(tmp_path / "trunk.pth", "alex")))
+    floats = scored(images.generated.float(), images.target.float())
+    torch.testing.assert_close(metric.score(floats), metric.score(images))

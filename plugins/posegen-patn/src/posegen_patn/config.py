@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from posegen.core import Config
 
@@ -48,6 +48,9 @@ VGGLayers = Annotated[tuple[VGGLayer, ...], Field(min_length=1), AfterValidator(
 class PATNConfig(Config):
     """Options of the generator `patn`; the defaults are the published Market-1501 network."""
 
+    # What `posegen plugins check` builds: small enough to be checked in seconds.
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ngf": 4, "blocks": 2}]})
+
     ngf: int = Field(64, ge=1, description="channels after the first convolution; inside 4 × ngf")
     blocks: int = Field(9, ge=1, description="pose-attentional transfer blocks")
     norm: Norm = Field(
@@ -70,12 +73,16 @@ class PATNConfig(Config):
 class ResnetDiscriminatorConfig(Config):
     """Options of the discriminator `patn-resnet`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"conditions": ["source"], "ngf": 4, "blocks": 1}]}
+    )
+
     conditions: Conditions = Field(
         description="what it sees beside the image: source, source_pose, target_pose, "
         "source_mask, target_mask"
     )
     ngf: int = Field(64, ge=1, description="channels after the first convolution; scores 4 × ngf")
-    blocks: int = Field(3, ge=0, description="residual blocks")
+    blocks: int = Field(3, ge=1, description="residual blocks")
     norm: Norm = Field("batch", description="normalisation, as in the generator")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout in the blocks; 0: no such layer")
     pool_size: int = Field(

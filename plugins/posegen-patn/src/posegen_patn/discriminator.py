@@ -37,6 +37,7 @@ class ResnetDiscriminator(Discriminator):
     def __init__(self, config: ResnetDiscriminatorConfig, task: TaskInfo) -> None:
         super().__init__(config, task)
         self.conditions = config.conditions
+        self.repeatable = (config.norm, config.dropout, config.pool_size) == ("instance", 0, 0)
         channels = 3 + task.channels(config.conditions)
         self.encoder = encoder(channels, config.ngf, config.norm)
         self.blocks = nn.Sequential(*(ResidualBlock(config) for _ in range(config.blocks)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -32,18 +33,22 @@ class TransferBlock(nn.Module):
             pose_channels, width, config.norm, config.dropout, normalised=False
         )
 
-    def forward(self, image: Tensor, pose: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def forward(
+        self, image: Tensor, pose: Tensor, change: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Change the image code.
 
         Args:
             image: (B, 4·ngf, h, w) image code.
             pose: (B, pose_channels, h, w) pose code.
+            change: the image branch's output for this image code, where it is known already.
 
         Returns:
             The new image code; the pose branch's output, before the sigmoid, of the same shape; and
             the mask in [0, 1], of the same shape, or None without attention.
         """
-        change = self.image_branch(image)
+        if change is None:
+            change = self.image_branch(image)
         pose = self.pose_branch(pose)
         if not self.attention:
             # Added, not left out: the image code would else never learn of the wanted pose.
@@ -75,13 +80,27 @@ class PATNGenerator(Generator):
 
     def forward(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> GeneratorOutput:
         """Put the person of `source` into the pose `target_pose`; shapes as in the contract."""
+        return self.generate_from(self.encode_source(source, source_pose), target_pose)
+
+    def encode_source(self, source: Tensor, source_pose: Tensor) -> tuple[Tensor, ...]:
+        """Return the image code, the change that the first block proposes, and the pose map.
+
+        No other part sees the source alone: the pose encoder reads both poses together, and from
+        the first block's result on, the image code depends on them.
+        """
         image = self.image_encoder(source)
+        first = cast(TransferBlock, self.blocks[0])
+        return image, first.image_branch(image), source_pose
+
+    def generate_from(self, code: tuple[Tensor, ...], target_pose: Tensor) -> GeneratorOutput:
+        """Make the image; see the contract."""
+        image, change, source_pose = code
         pose = self.pose_encoder(torch.cat([source_pose, target_pose], dim=1))
         seen: list[Tensor] = []
         for index, block in enumerate(self.blocks):
             # Joined here, before a block, and not after each: nothing reads the last block's.
-            code = pose if index == 0 else torch.cat([pose, image], dim=1)
-            image, pose, mask = block(image, code)
+            joined = pose if index == 0 else torch.cat([pose, image], dim=1)
+            image, pose, mask = block(image, joined, change if index == 0 else None)
             if mask is not None and not self.training:
                 seen.append(mask.detach().mean(dim=1))
         aux = {"attention": torch.stack(seen, dim=1)} if seen else {}

@@ -25,6 +25,7 @@ def posegen_generators() -> list[GeneratorSpec]:
             target="posegen_patn.generator:PATNGenerator",
             config="posegen_patn.config:PATNConfig",
             contract=1,
+            capabilities=("compile", "export"),
             licence=_LICENCE,
             source=_PAPER,
         )
@@ -41,6 +42,7 @@ def posegen_discriminators() -> list[DiscriminatorSpec]:
             target="posegen_patn.discriminator:ResnetDiscriminator",
             config="posegen_patn.config:ResnetDiscriminatorConfig",
             contract=1,
+            capabilities=("compile", "export"),
             licence=_LICENCE,
             source=_PAPER,
         )
@@ -59,6 +61,7 @@ def posegen_losses() -> list[LossSpec]:
             contract=1,
             licence=_LICENCE,
             source="arXiv:1603.08155; arXiv:1904.03349, equation 7",
+            weights=("vgg19-dcbb9e9d.pth",),
         ),
         LossSpec(
             name="random-vgg",

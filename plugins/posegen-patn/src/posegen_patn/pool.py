@@ -72,7 +72,10 @@ class ImagePool(nn.Module):
         return result
 
     def _at(self, places: Iterable[int]) -> Tensor:
-        return torch.tensor(list(places), dtype=torch.int64).to(self.images.device)
+        index = torch.tensor(list(places), dtype=torch.int64)
+        if self.images.is_cuda:
+            index = index.pin_memory()  # from other memory, the copy would wait for the GPU
+        return index.to(self.images.device, non_blocking=True)
 
 
 def _read_filled(pool: ImagePool, _: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -11,14 +12,21 @@ from torch import Tensor
 
 from posegen.core.errors import ConfigError
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Process:
-    """Rank, number of processes, and the device of this one."""
+    """Rank, number of processes, and the device of this one.
+
+    Attributes:
+        began: whether the group of processes was begun for this, and ends with it.
+    """
 
     device: torch.device
     rank: int = 0
     world: int = 1
+    began: bool = False
 
     @property
     def is_main(self) -> bool:
@@ -37,13 +45,26 @@ class Process:
             values = values / self.world
         return values
 
-    def agree(self, value: str) -> str:
+    def agree(self, value: T) -> T:
         """Return the first process's value to all."""
         if not self.distributed:
             return value
         box = [value]
-        dist.broadcast_object_list(box, src=0)
+        dist.broadcast_object_list(box, src=0, device=self._carrier)
         return box[0]
+
+    def gather(self, value: T) -> list[T]:
+        """Return every process's value, in the order of the ranks, to the first; others get []."""
+        if not self.distributed:
+            return [value]
+        box: list[T] | None = [value] * self.world if self.is_main else None
+        dist.gather_object(value, box)
+        return box or []
+
+    @property
+    def _carrier(self) -> torch.device | None:
+        """Where pickled values travel: NCCL needs them on this process's GPU."""
+        return self.device if self.device.type == "cuda" else None
 
     def wait(self) -> None:
         """Wait for the others."""
@@ -71,7 +92,11 @@ def pick_device(name: str) -> torch.device:
 
 
 def join(device: str) -> Process:
-    """Find this process's place; under torchrun, join the others (NCCL on GPUs, else Gloo)."""
+    """Find this process's place; under torchrun, join the others (NCCL on GPUs, else Gloo).
+
+    A group can be begun once in a process. Whoever has several things to do in one (two trainings,
+    say) begins it before and ends it after: `torch.distributed.init_process_group()`.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return Process(pick_device(device))
@@ -80,12 +105,13 @@ def join(device: str) -> Process:
     chosen = pick_device(f"cuda:{local}" if on_gpu else device)
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    if not dist.is_initialized():
+    begins = not dist.is_initialized()
+    if begins:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    return Process(chosen, rank, world)
+    return Process(chosen, rank, world, began=begins)
 
 
 def leave(process: Process) -> None:
-    """Leave the group, if there is one."""
-    if process.distributed and dist.is_initialized():
+    """Leave the group, if `join` began it."""
+    if process.began:
         dist.destroy_process_group()

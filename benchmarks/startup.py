@@ -1,0 +1,43 @@
+"""Times how long the command line takes before it does anything.
+
+    python benchmarks/startup.py
+
+The plain side is what a command line costs that imports PyTorch at its top, as most do. Prints
+JSON: a case for each command, with the median seconds of both sides.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+from measure import in_turn, parser, report
+
+COMMANDS = (("--help",), ("plugins", "list"), ("config", "show", "--model", "patn"))
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = parser(__doc__, rounds=7).parse_args()
+    plain = started("-c", "import torch")
+    cases = [
+        {
+            "name": " ".join(("posegen", *words)),
+            **in_turn(started("-m", "posegen", *words), plain, options.rounds),
+        }
+        for words in COMMANDS
+    ]
+    for case in cases:
+        del case["cpu_ratio"]  # this process only waits
+    report("startup", cases, options.json)
+
+
+def started(*arguments: str) -> Callable[[], object]:
+    """Return a function that runs Python with these arguments."""
+    command = [sys.executable, *arguments]
+    return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A U-Net backbone, as a plugin of posegen. Nothing is imported here; see `plugin.py`."""

@@ -1,0 +1,56 @@
+"""`posegen export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posegen.cli.options import parse_size
+
+
+def export(
+    weights: Annotated[str, typer.Argument(metavar="RUN|WEIGHTS", help="A run or weights.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file, .onnx or .pt2.")],
+    format: Annotated[
+        str, typer.Option(metavar="onnx|torch-export", help="What kind of file.")
+    ] = "onnx",
+    inputs: Annotated[
+        str,
+        typer.Option(
+            metavar="maps|keypoints",
+            help="Whether it takes pose maps, or keypoints and makes the maps itself.",
+        ),
+    ] = "maps",
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Size of its images; by default the model's."),
+    ] = None,
+    opset: Annotated[
+        int | None, typer.Option(help="ONNX's operators of this version; default PyTorch's choice.")
+    ] = None,
+) -> None:
+    """Write a trained generator as a file that runs without posegen, checked against the original.
+
+    ONNX needs posegen[onnx]. The batch may be of any size; source and poses are described in the
+    file's metadata.
+    """
+    from posegen.cli.console import output
+    from posegen.inference import load_model
+    from posegen.inference.export import export_model
+
+    wanted = parse_size(size, "--size") if size else None
+    made = export_model(
+        load_model(weights),
+        out,
+        format,
+        inputs=inputs,  # type: ignore[arg-type]
+        size=wanted,
+        opset=opset,
+    )
+    output().print(
+        f"{made.path}: images differ from the model's by {made.difference:.1g} at most, on [-1, 1]",
+        highlight=False,
+        soft_wrap=True,
+    )

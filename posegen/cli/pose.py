@@ -1,0 +1,196 @@
+"""`posegen pose`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from posegen.cli.options import DeviceOption, SetOption
+
+if TYPE_CHECKING:
+    from posegen.data.footage import Footage
+    from posegen.data.posing import Posed
+    from posegen.inference.pose_results import PoseResults
+
+_FILES = "Poses of another program"
+_DEFAULT = "keypoint-rcnn"
+_LISTED = 20  # names that a message lists
+
+
+def pose(
+    pictures: Annotated[
+        Path, typer.Argument(metavar="IMAGE|DIR|VIDEO", help="A picture, a folder, or a video.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Write the published annotation CSV.")
+    ] = None,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw the poses on the pictures.")
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write pose files, as `posegen generate` reads them."),
+    ] = None,
+    detector: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"Which pose detector; by default {_DEFAULT}."),
+    ] = None,
+    set_: SetOption = None,
+    poses: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            rich_help_panel=_FILES,
+            help="Take the poses from files, instead of a detector.",
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_FILES,
+            help="Their format; by default it is seen from the content.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=_FILES, help="Joints of a lower confidence in them are missing."
+        ),
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Which keypoints drawings and pose files have."),
+    ] = "openpose18",
+    every: Annotated[int, typer.Option(min=1, help="Of a video, one frame of so many.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the CSV; leave out what is in it.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 4,
+    device: DeviceOption = "auto",
+) -> None:
+    """Find the poses of the people in pictures, or take them from another program's files.
+
+    --set gives options of the detector, for example detector.person_score=0.5. Of several people
+    in a picture the best one is taken. A picture without a person has no row and no pose file, and
+    is listed. Look at what --draw draws before you train.
+    """
+    from posegen.cli.console import progress
+    from posegen.core.errors import ConfigError, DataError
+    from posegen.data.footage import Footage
+    from posegen.inference.pose_results import PoseResults
+
+    _check(out, draw, json, layout, resume)
+    footage = Footage(pictures, every)
+    if every > 1 and footage.names is not None:
+        raise ConfigError(f"--every {every}: {pictures} is no video; leave it out.")
+    find = (
+        _files(poses, format, threshold, detector, set_)
+        if poses
+        else _detector(detector, set_, format, threshold, batch_size, device)
+    )
+    with (
+        PoseResults(out, draw, json, layout, resume) as results,
+        progress(f"poses of {pictures}") as advance,
+    ):
+        for posed in find(footage, layout, results.done):
+            results.add(posed)
+            advance(results.looked_at, max(results.looked_at, len(footage)))
+    _report(results, (out, draw, json))
+    if results.looked_at and not results.found:
+        raise DataError(
+            f"{pictures}: nobody was found in {results.looked_at} pictures; look whether people "
+            "are in them, try another --detector, or other options of this one with --set."
+        )
+
+
+def _check(
+    out: Path | None, draw: Path | None, json: Path | None, layout: str, resume: bool
+) -> None:
+    from posegen.core.errors import ConfigError
+    from posegen.poses.layouts import OPENPOSE18
+    from posegen.poses.layouts import layout as layout_of
+
+    layout_of(layout)
+    if not (out or draw or json):
+        raise ConfigError("nothing to write; give at least one of --out, --draw and --json.")
+    if out and layout != OPENPOSE18.name:
+        raise ConfigError(
+            f"--layout {layout}: the published CSV holds {OPENPOSE18.name} keypoints; leave out "
+            "--layout, or write pose files with --json in the place of --out."
+        )
+    if resume and not out:
+        raise ConfigError("--resume goes on with a CSV; name it with --out.")
+
+
+#: (pictures, wanted layout, names to leave out) -> their poses.
+_Find = Callable[["Footage", str, Container[str]], Iterator["Posed"]]
+
+
+def _files(
+    path: Path,
+    format: str | None,
+    threshold: float | None,
+    detector: str | None,
+    overrides: list[str] | None,
+) -> _Find:
+    from posegen.core.errors import ConfigError
+    from posegen.data.posing import pose_from_files
+
+    if detector or overrides:
+        raise ConfigError("--poses takes the place of a detector; leave out --detector and --set.")
+    return lambda footage, layout, done: pose_from_files(
+        footage, path, layout, format=format, threshold=threshold, leave_out=done
+    )
+
+
+def _detector(
+    name: str | None,
+    overrides: list[str] | None,
+    format: str | None,
+    threshold: float | None,
+    batch_size: int,
+    device: str,
+) -> _Find:
+    from posegen.compute.process import pick_device
+    from posegen.config import merge_all, parse_override
+    from posegen.core.errors import ConfigError
+    from posegen.data.posing import build_detector, pose_by_detector
+
+    if format is not None or threshold is not None:
+        raise ConfigError("--format and --threshold are about the files of --poses; give these.")
+    tree = merge_all(parse_override(text) for text in overrides or [])
+    if set(tree) - {"detector"}:
+        raise ConfigError(
+            f"--set {min(set(tree) - {'detector'})}: only detector.… can be set here."
+        )
+    chosen = build_detector(name or _DEFAULT, tree.get("detector", {}))
+    where = pick_device(device)
+    return lambda footage, layout, done: pose_by_detector(
+        footage, chosen, layout, leave_out=done, batch_size=batch_size, device=where
+    )
+
+
+def _report(results: PoseResults, written: Sequence[Path | None]) -> None:
+    from posegen.cli.console import errors, output
+
+    for path in written:
+        if path and results.found:
+            output().print(f"Written: {path}", highlight=False, soft_wrap=True)
+    notes = [f"{results.found} poses in {results.looked_at} pictures."]
+    if results.done:
+        notes.append(f"{len(results.done)} were there already.")
+    if results.without:
+        notes.append(f"Nobody found, and no row written: {_listed(results.without)}.")
+    if results.several:
+        notes.append(f"Several people, the best one taken: {_listed(results.several)}.")
+    for note in notes:
+        errors().print(note, highlight=False, markup=False, soft_wrap=True)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -1,0 +1,235 @@
+"""`posegen data prepare` and `posegen data from-folder`: training sets of raw material."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posegen.cli.options import DeviceOption, SetOption, parse_size
+
+if TYPE_CHECKING:
+    from posegen.data.config import Split
+    from posegen.data.finder import PeopleFinder
+    from posegen.data.own import OwnCounts
+    from posegen.data.prepare.recipes import Recipe
+    from posegen.data.prepare.run import SplitCounts
+
+app = typer.Typer(
+    help="Make a published layout of a data set's own download.", no_args_is_help=True
+)
+
+_RAW = typer.Argument(metavar="RAW", help="The download: a folder, or a zip or tar file.")
+_OUT = typer.Argument(metavar="OUT", help="The new folder, or one to go on with.")
+_ANNOTATIONS = typer.Option(
+    metavar="DIR", help="Published CSV files and lists; what is not there is made."
+)
+_DETECTOR = typer.Option(metavar="NAME", help="The pose detector that finds keypoints.")
+_BATCH = typer.Option(min=1, help="Pictures that the detector sees at once.")
+
+
+@app.command()
+def market1501(
+    raw: Annotated[Path, _RAW],
+    out: Annotated[Path, _OUT],
+    annotations: Annotated[Path | None, _ANNOTATIONS] = None,
+    detector: Annotated[str | None, _DETECTOR] = None,
+    batch_size: Annotated[int, _BATCH] = 16,
+    device: DeviceOption = "auto",
+    set_: SetOption = None,
+) -> None:
+    """Prepare Market-1501: bounding_box_train and bounding_box_test, without distractors.
+
+    Give --annotations, --detector, or both. --set gives options of the detector. What was
+    interrupted goes on where it was; what is complete is left as it is.
+    """
+    from posegen.data.prepare.recipes import Market1501
+
+    _prepare(raw, Market1501(out), annotations, _finder(detector, set_, device), batch_size)
+
+
+@app.command()
+def deepfashion(
+    raw: Annotated[Path, _RAW],
+    out: Annotated[Path, _OUT],
+    annotations: Annotated[Path | None, _ANNOTATIONS] = None,
+    detector: Annotated[str | None, _DETECTOR] = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            metavar="published|leak-free",
+            help="leak-free: no item of the test split is in the training split.",
+        ),
+    ] = "published",
+    size: Annotated[str, typer.Option(metavar="HxW", help="Size of the pictures.")] = "256x176",
+    pictures: Annotated[
+        str | None,
+        typer.Option(metavar="img|img_highres", help="Which ones; by default img where it is."),
+    ] = None,
+    quality: Annotated[
+        int, typer.Option(min=1, max=95, help="Of the JPEG files; 75 is the published one.")
+    ] = 75,
+    batch_size: Annotated[int, _BATCH] = 16,
+    device: DeviceOption = "auto",
+    set_: SetOption = None,
+) -> None:
+    """Prepare DeepFashion (In-shop Clothes Retrieval): renamed, the middle 176 columns of 256.
+
+    The published split needs train.lst and test.lst, in the download or in --annotations. Give
+    --annotations, --detector, or both. --set gives options of the detector. What was interrupted
+    goes on where it was; what is complete is left as it is.
+    """
+    from posegen.core.errors import ConfigError
+    from posegen.data.prepare.recipes import DeepFashion
+
+    if split not in ("published", "leak-free"):
+        raise ConfigError(f"--split {split}: there are published and leak-free.")
+    if pictures not in (None, "img", "img_highres"):
+        raise ConfigError(f"--pictures {pictures}: there are img and img_highres.")
+    recipe = DeepFashion(out, split, _size(size), pictures, quality)  # type: ignore[arg-type]
+    _prepare(raw, recipe, annotations, _finder(detector, set_, device), batch_size)
+
+
+def from_folder(
+    photos: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PHOTOS", help="A folder with a folder, or a video, of each person; or a video."
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new folder.")],
+    detector: Annotated[str, typer.Option(metavar="NAME", help="Which pose detector.")],
+    size: Annotated[
+        str, typer.Option(metavar="HxW", help="Size of the new pictures; divisible by 4.")
+    ] = "256x176",
+    every: Annotated[int, typer.Option(min=1, help="Of a video, one frame of so many.")] = 5,
+    test: Annotated[
+        float, typer.Option(min=0.01, max=0.9, help="Share of the people to test on.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed tests on other people.")] = 0,
+    pairs: Annotated[int, typer.Option(min=1, help="Most pairs of each person.")] = 20_000,
+    image_format: Annotated[str, typer.Option(metavar="jpg|png", help="png is exact.")] = "jpg",
+    device: DeviceOption = "auto",
+    set_: SetOption = None,
+) -> None:
+    """Make a training set of your own photos and videos.
+
+    Each picture is cut around its person; nothing is distorted. --set gives options of the
+    detector.
+    """
+    from posegen.cli.console import stages
+    from posegen.data.own import OwnOptions
+    from posegen.data.own import from_folder as make
+
+    check_format(image_format)
+    options = OwnOptions(_size(size), every, test, seed, pairs, image_format)  # type: ignore[arg-type]
+    finder = _finder(detector, set_, device)
+    assert finder is not None
+    with stages() as progress:
+        counts = make(
+            photos, out, finder, options, lambda done: progress("finding people", done, 0)
+        )
+    _print_own(counts, out)
+
+
+def check_format(image_format: str) -> None:
+    """Check the name of an image format.
+
+    Raises:
+        ConfigError: where there is no such format.
+    """
+    from posegen.core.errors import ConfigError
+
+    if image_format not in ("jpg", "png"):
+        raise ConfigError(f"--image-format {image_format}: there are jpg and png.")
+
+
+def _size(text: str) -> tuple[int, int]:
+    from posegen.core.errors import ConfigError
+
+    height, width = parse_size(text, "--size")
+    if height % 4 or width % 4 or not height or not width:
+        raise ConfigError(f"--size {text}: height and width must be divisible by 4.")
+    return height, width
+
+
+def _finder(name: str | None, overrides: list[str] | None, device: str) -> PeopleFinder | None:
+    from posegen.compute.process import pick_device
+    from posegen.config import merge_all, parse_override
+    from posegen.core.errors import ConfigError
+    from posegen.data.finder import PeopleFinder
+
+    tree: dict[str, Any] = merge_all(parse_override(text) for text in overrides or [])
+    if set(tree) - {"detector"}:
+        other = min(set(tree) - {"detector"})
+        raise ConfigError(f"--set {other}: only detector.… can be set here.")
+    if name is None:
+        if tree:
+            raise ConfigError("--set detector.… needs a detector; name one with --detector.")
+        return None
+    return PeopleFinder(name, tree.get("detector", {}), pick_device(device))
+
+
+def _prepare(
+    raw: Path,
+    recipe: Recipe,
+    annotations: Path | None,
+    finder: PeopleFinder | None,
+    batch_size: int,
+) -> None:
+    from posegen.cli.console import stages
+    from posegen.data.prepare.run import Request, prepare
+
+    with stages() as progress:
+        counts = prepare(Request(raw, recipe, annotations, finder, batch_size), progress)
+    _print_prepared(counts, recipe.config.root)
+
+
+def _print_prepared(counts: dict[Split, SplitCounts], out: Path) -> None:
+    from rich.table import Table
+
+    from posegen.cli.console import output
+
+    table = Table("", *counts, box=None)
+    words = {
+        "pictures": "pictures",
+        "annotated": "with keypoints",
+        "valid": "with a valid pose",
+        "pairs": "pairs",
+        "published": "pairs in the published files",
+    }
+    for field, word in words.items():
+        table.add_row(word, *(f"{getattr(split, field):,}" for split in counts.values()))
+    output().print(table)
+    _print_next(out)
+
+
+def _print_own(counts: OwnCounts, out: Path) -> None:
+    from posegen.cli.console import errors, output
+
+    output().print(f"Pictures: {counts.shown()}.", highlight=False, markup=False)
+    for why, count in counts.left_out.items():
+        errors().print(f"Left out: {count} {why}.", highlight=False, markup=False)
+    pairs = ", ".join(f"{split} {count:,}" for split, count in counts.pairs.items())
+    output().print(f"Pairs: {pairs}.", highlight=False, markup=False)
+    if counts.one_person:
+        errors().print(
+            "There is one person with enough pictures, so the test split has their last ones: its "
+            "scores say nothing about other people.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    _print_next(out)
+
+
+def _print_next(out: Path) -> None:
+    from posegen.cli.console import errors, output
+
+    output().print(f"Written: {out}", highlight=False, soft_wrap=True)
+    errors().print(
+        f"Look before you train: posegen data check {out} --html check.html",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,1 @@
+"""Looks for what is wrong with a data set. This module imports nothing; see `report`."""

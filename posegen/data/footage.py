@@ -1,0 +1,163 @@
+"""A user's own pictures: one, a folder of them, or the frames of a video; upright, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from posegen.core.errors import ConfigError, DataError
+from posegen.data.pictures import SUFFIXES, is_picture
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and its name.
+
+    Attributes:
+        name: the file's name; below a folder its path in it, with `/`. A frame of `walk.mp4` is
+            `walk_000012`, counted from 0.
+        image: (3, H, W) uint8 RGB, turned upright as the camera noted.
+    """
+
+    name: str
+    image: Tensor
+
+
+class Footage:
+    """Pictures of a file or folder, read as they are iterated.
+
+    Args:
+        path: a picture, a video, or a folder whose pictures are taken, those in its folders too, by
+            name.
+        every: of a video, take one frame of so many.
+
+    Attributes:
+        names: the pictures' names, or None for a video, whose frames are not counted beforehand.
+
+    Raises:
+        DataError: where there is no such file, or no picture in the folder.
+        ConfigError: for a video without the package `av`.
+    """
+
+    def __init__(self, path: Path, every: int = 1) -> None:
+        self.path, self.every = path, every
+        self.names: list[str] | None = None
+        if path.is_dir():
+            found = (file.relative_to(path).as_posix() for file in path.rglob("*"))
+            self.names = sorted(name for name in found if _counts(name))
+            if not self.names:
+                raise DataError(f"{path}: holds no picture ({', '.join(SUFFIXES)}).")
+        elif not path.is_file():
+            raise DataError(f"{path}: no such picture, video or folder.")
+        elif path.suffix.lower() in VIDEO_SUFFIXES:
+            _import_av(path)
+        elif is_picture(path.name):
+            self.names = [path.name]
+        else:
+            raise DataError(
+                f"{path}: neither a picture ({', '.join(SUFFIXES)}) nor a video "
+                f"({', '.join(VIDEO_SUFFIXES)}), by its name."
+            )
+
+    def __len__(self) -> int:
+        """Return how many pictures there are, and 0 where that is not known (a video)."""
+        return len(self.names or ())
+
+    def read(self, leave_out: Container[str] = ()) -> Iterator[Picture]:
+        """Yield the pictures, except those of the names `leave_out`.
+
+        Raises:
+            DataError: naming the file that cannot be decoded.
+        """
+        if self.names is None:
+            yield from self._frames(leave_out)
+            return
+        for name in self.names:
+            if name not in leave_out:
+                yield Picture(name, read_upright(self._file(name)))
+
+    def size_of(self, name: str) -> tuple[int, int]:
+        """Return the upright (H, W) of the picture of that name, one of `names`; any, of a video.
+
+        Raises:
+            DataError: where the file cannot be read.
+        """
+        if self.names is None:
+            return self._frame_size
+        size: tuple[int, int] = _opened(self._file(name), lambda p: (p.height, p.width))
+        return size
+
+    @cached_property
+    def _frame_size(self) -> tuple[int, int]:
+        height, width = next(self._frames(())).image.shape[1:]
+        return height, width
+
+    def _file(self, name: str) -> Path:
+        return self.path / name if self.path.is_dir() else self.path
+
+    def _frames(self, leave_out: Container[str]) -> Iterator[Picture]:
+        av = _import_av(self.path)
+        try:
+            with av.open(str(self.path)) as container:
+                for number, frame in enumerate(container.decode(video=0)):
+                    name = f"{self.path.stem}_{number:06d}"
+                    if number % self.every == 0 and name not in leave_out:
+                        yield Picture(name, _upright(frame))
+        except (av.FFmpegError, IndexError) as error:
+            raise DataError(f"{self.path}: cannot be read as a video ({error}).") from error
+
+
+def read_upright(path: Path) -> Tensor:
+    """Read a picture as (3, H, W) uint8 RGB, turned as its EXIF data say.
+
+    Raises:
+        DataError: where it cannot be read or decoded.
+    """
+    image: Tensor = _opened(path, lambda picture: _tensor(np.asarray(picture.convert("RGB"))))
+    return image
+
+
+def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
+    try:
+        with Image.open(path) as picture:
+            return use(ImageOps.exif_transpose(picture))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"{path}: cannot be decoded as a picture ({error}); replace it or take it away."
+        ) from error
+
+
+def _upright(frame: Any) -> Tensor:
+    # `rotation` is in degrees, counted counterclockwise, as numpy turns pictures.
+    return _tensor(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+
+
+def _tensor(pixels: Any) -> Tensor:
+    return torch.from_numpy(np.array(pixels, copy=True)).permute(2, 0, 1).contiguous()
+
+
+def _counts(name: str) -> bool:
+    return all(not part.startswith(".") for part in name.split("/")) and is_picture(
+        name.rpartition("/")[2]
+    )
+
+
+def _import_av(path: Path) -> Any:
+    try:
+        import av
+    except ImportError:
+        raise ConfigError(
+            f"{path}: reading a video needs the package av; install it with "
+            "`pip install 'posegen[video]'`, or give a folder of its frames."
+        ) from None
+    return av

@@ -1,0 +1,105 @@
+"""Cuts a person out of a larger picture, and follows one through a video."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+#: How much is left free above and below the joints, as a share of their height. The topmost joints
+#: are the eyes and ears, the lowest the ankles.
+_MARGIN = 0.15
+
+#: A person is the same one as before where the joints have moved by less than this share of the
+#: diagonal of their box.
+_REACH = 0.5
+
+
+class Frame(NamedTuple):
+    """A rectangle of a picture, in pixels from the picture's corner, which may lie partly outside.
+
+    `box` is (left, top, right, bottom); `size` is the (H, W) that it is scaled to, of the same
+    proportions.
+    """
+
+    box: tuple[float, float, float, float]
+    size: tuple[int, int]
+
+    def cut(self, image: Tensor) -> Tensor:
+        """Return the frame's part of an image (3, h, w) uint8 as (3, H, W).
+
+        What lies outside the image repeats its edge.
+        """
+        height, width = image.shape[-2:]
+        left, top, right, bottom = self.box
+        pad = [max(0, int(np.ceil(side))) for side in (-top, bottom - height, -left, right - width)]
+        pixels = image.permute(1, 2, 0).numpy()
+        pixels = np.pad(pixels, (tuple(pad[:2]), tuple(pad[2:]), (0, 0)), mode="edge")
+        box = (left + pad[2], top + pad[0], right + pad[2], bottom + pad[0])
+        scaled = Image.fromarray(pixels).resize(self.size[::-1], Image.Resampling.LANCZOS, box)
+        return torch.from_numpy(np.array(scaled)).permute(2, 0, 1).contiguous()
+
+    def move(self, keypoints: Tensor) -> Tensor:
+        """Return keypoints (K, 3) of the image as those of the frame; missing ones stay zeros."""
+        left, top, right, _ = self.box
+        moved = keypoints.clone()
+        corner = torch.tensor([left, top])
+        moved[:, :2] = (keypoints[:, :2] + 0.5 - corner) * (self.size[1] / (right - left)) - 0.5
+        return torch.where(keypoints[:, 2:] > 0, moved, 0)
+
+
+def frame_around(keypoints: Tensor, image: tuple[int, int], size: tuple[int, int]) -> Frame:
+    """Return the frame around a person.
+
+    It holds all joints with some space above and below, has the proportions of `size`, and lies in
+    the picture as far as that is possible: it is not made higher than the picture for the sake of
+    that space, and it is shifted rather than let out over an edge.
+
+    Args:
+        keypoints: (K, 3), of which at least one joint is there.
+        image: (h, w) of the picture.
+        size: (H, W) wanted.
+    """
+    places = keypoints[keypoints[:, 2] > 0, :2] + 0.5
+    (left, top), (right, bottom) = places.amin(0).tolist(), places.amax(0).tolist()
+    ratio = size[1] / size[0]
+    needed = max(bottom - top, (right - left) / ratio, 2.0)
+    high = max(needed, min((1 + 2 * _MARGIN) * needed, image[0]))
+    wide = high * ratio
+    x = _placed((left + right - wide) / 2, wide, image[1])
+    y = _placed((top + bottom - high) / 2, high, image[0])
+    return Frame((x, y, x + wide, y + high), size)
+
+
+def _placed(start: float, length: float, limit: int) -> float:
+    """Shift a stretch into 0…limit, or to its middle where it is longer."""
+    if length >= limit:
+        return (limit - length) / 2
+    return min(max(start, 0.0), limit - length)
+
+
+def follow(people: Tensor, last: Tensor | None) -> Tensor | None:
+    """Return the person of a video's frame.
+
+    Args:
+        people: (N, K, 3) of the frame, best first.
+        last: (K, 3) of the person where they were last seen; None at the beginning.
+
+    Returns:
+        The best person at the beginning; then the one whose joints are nearest to `last`, or None
+        where nobody is near.
+    """
+    if last is None or not len(people):
+        return people[0] if len(people) else None
+    seen = last[:, 2] > 0
+    places = last[seen, :2]
+    reach = _REACH * max(2.0, float((places.amax(0) - places.amin(0)).norm()))
+    shared = seen & (people[..., 2] > 0)  # (N, K)
+    away = (people[..., :2] - last[:, :2]).norm(dim=-1).masked_fill(~shared, 0).sum(-1)
+    away = away / shared.sum(-1)  # NaN where no joint is shared
+    away = away.nan_to_num(float("inf"))
+    nearest = int(away.argmin())
+    return people[nearest] if float(away[nearest]) < reach else None

@@ -1,0 +1,133 @@
+"""How programs name the pictures that they leave in a folder. Free of torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from posegen.core.errors import ConfigError, suggest
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Pictures of one size side by side in one file: how many, and which is which."""
+
+    count: int
+    source: int
+    target: int
+    generated: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the files of a folder of results are named, and what is in them.
+
+    Attributes:
+        name: what users type.
+        example: a file name that fits; A is the source and B the target.
+        summary: what is in a file, and which programs write it.
+        pattern: what a file's name without its extension must match in full, with the groups
+            `target` and, where the name has it, `source`.
+        panels: what else a file holds beside the generated picture; None for nothing.
+        prefixes: what else a target's file name may begin with.
+    """
+
+    name: str
+    example: str
+    summary: str
+    pattern: str
+    panels: Panels | None = None
+    prefixes: tuple[str, ...] = ()
+
+    @property
+    def names_source(self) -> bool:
+        """Whether a file's name says what its source is."""
+        return "source" in re.compile(self.pattern).groupindex
+
+    def parse(self, stem: str) -> tuple[str, str] | None:
+        """Return the names of source ("" where there is none) and target; None: does not fit."""
+        match = re.fullmatch(self.pattern, stem)
+        if match is None or not match["target"]:
+            return None
+        return match.groupdict().get("source") or "", match["target"]
+
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout(
+            "patn-panels",
+            "A.jpg___B.jpg_vis.png",
+            "five pictures side by side: source, its pose, target, its pose, generated; PATN's "
+            "test.py and its many descendants",
+            r"(?P<source>.+)___(?P<target>.+)_vis",
+            Panels(5, source=0, target=2, generated=4),
+        ),
+        Layout(
+            "pose-gan-panels",
+            "A.jpg_B.jpg.jpg",
+            "three pictures side by side: source, target, generated; pose-gan's test.py "
+            "(Deformable GAN)",
+            r"(?P<source>.+?\.(?:jpg|png))_(?P<target>.+\.(?:jpg|png))",
+            Panels(3, source=0, target=1, generated=2),
+        ),
+        Layout(
+            "pairs",
+            "A___B.png",
+            "one generated picture; `posegen eval --save`",
+            r"(?P<source>.+?)___(?P<target>.+?)(?:_vis)?",
+        ),
+        Layout(
+            "gfla",
+            "A_2_B_vis.jpg",
+            "one generated picture; GFLA's test.py, DPTN, NTED",
+            r"(?P<source>.+)_2_(?P<target>.+)_vis",
+        ),
+        Layout(
+            "pidm",
+            "A_2_B_vis.png",
+            "as gfla; PIDM's metrics.py looks for the target under the name deepB.png",
+            r"(?P<source>.+)_2_(?P<target>.+)_vis",
+            prefixes=("deep",),
+        ),
+        Layout(
+            "parallel",
+            "B.png",
+            "one generated picture, named like its target in the other folder",
+            r"(?P<target>.+)",
+        ),
+    )
+}
+
+
+def layout_names() -> list[str]:
+    """Return the names of the layouts."""
+    return list(LAYOUTS)
+
+
+def find_layout(text: str) -> Layout:
+    """Return the layout of a name, or the user's own: a regular expression.
+
+    An expression is matched against a file's name without its extension, and has the named groups
+    `(?P<target>…)` and, if the names hold it, `(?P<source>…)`; a file holds the generated picture.
+
+    Raises:
+        ConfigError: for an unknown name, or an expression that is malformed or has no target.
+    """
+    if text in LAYOUTS:
+        return LAYOUTS[text]
+    if "(" not in text:
+        raise ConfigError(
+            f"--layout {text}: no such layout; {suggest(text, LAYOUTS)} For other names give a "
+            "regular expression with the groups (?P<source>…) and (?P<target>…)."
+        )
+    try:
+        groups = set(re.compile(text).groupindex)
+    except re.error as error:
+        raise ConfigError(f"--layout {text}: not a regular expression ({error}).") from None
+    if "target" not in groups:
+        raise ConfigError(
+            f"--layout {text}: has no group (?P<target>…), which says what part of a file's name "
+            "is the target's."
+        )
+    return Layout("own", text, "the user's regular expression", text)

@@ -1,0 +1,93 @@
+"""What `posegen pose` writes: the published annotation CSV, pose files, drawings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posegen.data.posing import Posed
+from posegen.inference.pose_files import write_pose
+from posegen.poses.draw import draw_pose_on
+from posegen.poses.formats import AnnotationWriter
+from posegen.poses.layouts import layout
+
+
+class PoseResults:
+    """Writes the poses of pictures one by one, and counts; use it in a `with` statement.
+
+    A picture without a person has no row and no pose file; it is drawn all the same.
+
+    Attributes:
+        done: the pictures that had a row before.
+        looked_at: how many pictures were added.
+        without: those without a person.
+        several: those with several people.
+
+    Args:
+        out: the CSV file, or None.
+        draw: folder of the drawings, or None.
+        json: folder of the pose files, or None.
+        layout_name: the layout of the keypoints; `openpose18` where there is a CSV file.
+        resume: go on with an existing CSV file; else one is refused.
+
+    Raises:
+        DataError: where the CSV file exists, or cannot be gone on with.
+    """
+
+    def __init__(
+        self,
+        out: Path | None,
+        draw: Path | None,
+        json: Path | None,
+        layout_name: str = "openpose18",
+        resume: bool = False,
+    ) -> None:
+        self._draw, self._json = draw, json
+        self._layout = layout(layout_name)
+        self._writer = AnnotationWriter(out, resume) if out else None
+        self._places: dict[Path, str] = {}
+        self.done = frozenset(self._writer.names if self._writer else ())
+        self.looked_at = 0
+        self.without: list[str] = []
+        self.several: list[str] = []
+
+    def __enter__(self) -> PoseResults:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._writer:
+            self._writer.__exit__(*error)
+
+    @property
+    def found(self) -> int:
+        """How many pictures had a person."""
+        return self.looked_at - len(self.without)
+
+    def add(self, posed: Posed) -> None:
+        """Write the pose of a picture.
+
+        Raises:
+            DataError: for a name that the CSV has no room for.
+        """
+        self.looked_at += 1
+        height, width = posed.image.shape[1:]
+        if self._draw:
+            sheet = draw_pose_on(posed.image, posed.keypoints, self._layout)
+            sheet.save(self._place(self._draw, posed.name, ".png"))
+        if not posed.keypoints[:, 2].any():
+            self.without.append(posed.name)
+            return
+        if posed.people > 1:
+            self.several.append(posed.name)
+        if self._writer:
+            self._writer.add(posed.name, posed.keypoints, (height, width))
+        if self._json:
+            path = self._place(self._json, posed.name, ".json")
+            write_pose(path, posed.keypoints, (height, width), self._layout.name)
+
+    def _place(self, folder: Path, name: str, suffix: str) -> Path:
+        """Return `folder/name.png` for `name.jpg`, or `name.jpg.png` where that name is taken."""
+        path = (folder / name).with_suffix(suffix)
+        if self._places.setdefault(path, name) != name:
+            path = folder / f"{name}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path

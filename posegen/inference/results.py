@@ -1,0 +1,111 @@
+"""What `posegen generate` writes of one person: a picture per pose, and a sheet of them all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from posegen.core.batches import Batch, GeneratorOutput
+from posegen.inference.grids import pictures, sample_grid
+from posegen.inference.model import BATCH_SIZE, PoseLike, PoseTransfer
+from posegen.poses.layouts import layout
+
+
+class Results:
+    """Makes the pictures of one person, and writes them while it does.
+
+    Args:
+        model: makes the pictures.
+        source: the picture of the person, and `source_pose` the pose in it.
+        out: folder of the pictures, `SOURCE_POSE.png`, and of the sheet, `SOURCE_grid.png`; None
+            writes neither.
+        rows: how many poses the sheet shows at most; 0 for no sheet.
+
+    Attributes:
+        written: the files, in order.
+        count: how many pictures were made.
+    """
+
+    def __init__(
+        self,
+        model: PoseTransfer,
+        source: Path,
+        source_pose: Path,
+        out: Path | None,
+        rows: int = 0,
+    ) -> None:
+        self._model, self._source, self._source_pose = model, source, source_pose
+        self._out, self._rows = out, rows
+        self._shown: list[tuple[Batch, GeneratorOutput]] = []
+        self._names: Counter[str] = Counter()
+        self.written: list[Path] = []
+        self.count = 0
+
+    def frames(
+        self, poses: Iterable[tuple[str, PoseLike]], batch_size: int = BATCH_SIZE
+    ) -> Iterator[Image.Image]:
+        """Yield a picture per pose, in order; it is written before it is yielded.
+
+        Args:
+            poses: the names, for the files, and the poses; see `PoseTransfer.frames`.
+            batch_size: how many are made together.
+
+        Raises:
+            DataError: where a file cannot be used.
+        """
+        names: list[str] = []
+
+        def noting() -> Iterator[PoseLike]:
+            for name, pose in poses:
+                names.append(name)
+                yield pose
+
+        made = self._model.batches(self._source, self._source_pose, noting(), batch_size)
+        for batch, output in made:
+            if sum(len(shown) for shown, _ in self._shown) < self._rows:
+                self._shown.append((batch, output))
+            for name, picture in zip(names, pictures(output.image), strict=True):
+                self.count += 1
+                if self._out is not None:
+                    self._save(picture, self._unique(name))
+                yield picture
+            names.clear()
+        if self._shown and self._out is not None:
+            self._save(self._sheet(), "grid")
+
+    def _unique(self, name: str) -> str:
+        """Return the name; poses of the same name in several folders are numbered."""
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name}-{self._names[name]}"
+
+    def _save(self, picture: Image.Image, name: str) -> None:
+        assert self._out is not None
+        self._out.mkdir(parents=True, exist_ok=True)
+        path = self._out / f"{self._source.stem}_{name}.png"
+        picture.save(path)
+        self.written.append(path)
+
+    def _sheet(self) -> Image.Image:
+        batches, outputs = zip(*self._shown, strict=True)
+        fields = {
+            name: torch.cat([getattr(batch, name) for batch in batches])[: self._rows]
+            for name, value in vars(batches[0]).items()
+            if isinstance(value, Tensor)
+        }
+        images = torch.cat([output.image for output in outputs])[: self._rows]
+        aux = {
+            name: torch.cat([output.aux[name] for output in outputs])[: self._rows]
+            for name in outputs[0].aux
+        }
+        return sample_grid(
+            replace(batches[0], **fields),
+            GeneratorOutput(images, aux),
+            layout(self._model.layout),
+            target=False,
+        )

@@ -1,0 +1,162 @@
+"""What an entry of the catalogue `registry.toml` may say (docs/registry.md). Free of torch."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Annotated, Literal
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from posegen.core.specs import CONTRACTS, Kind
+
+
+def _matching(pattern: str, told: str, text: str) -> str:
+    if not re.fullmatch(pattern, text, re.ASCII):
+        raise ValueError(f"{text!r} is not {told}")
+    return text
+
+
+def _requirement(text: str) -> str:
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement as error:
+        raise ValueError(f"{text!r} is no requirement ({str(error).splitlines()[0]})") from None
+    # pip runs the code of anything but a wheel, already to find out what it would install.
+    if wanted.url and not re.fullmatch(r"https://[^#?]+\.whl", wanted.url):
+        raise ValueError(f"{wanted.url!r} is not the https address of a wheel")
+    return str(wanted)
+
+
+def licence_expression(text: str) -> str:
+    """Return an SPDX licence expression in its usual spelling.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    try:
+        return str(canonicalize_license_expression(text))
+    except InvalidLicenseExpression:
+        raise ValueError(
+            f"{text!r} is no SPDX licence; for one that is not in their list, LicenseRef-NAME"
+        ) from None
+
+
+def _web(text: str) -> str:
+    return _matching(r"https://[\w.-]+(?::\d+)?(?:/[!-~]*)?", "an https address", text)
+
+
+Name = Annotated[
+    str,
+    AfterValidator(
+        partial(
+            _matching, r"[a-z0-9][a-z0-9._-]{0,99}", "lower-case letters, digits, '.', '_', '-'"
+        )
+    ),
+]
+Licence = Annotated[str, AfterValidator(licence_expression)]
+Web = Annotated[str, AfterValidator(_web)]
+Digest = Annotated[
+    str, AfterValidator(partial(_matching, r"[0-9a-f]{64}", "a sha256: 64 lower-case digits"))
+]
+Line = Annotated[
+    str, AfterValidator(partial(_matching, r"[^\x00-\x1f\x7f-\x9f]*", "one line of plain text"))
+]
+
+
+class Entry(BaseModel):
+    """Keys that this version does not know are ignored, so that newer files can be read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    name: Name
+
+
+class PluginEntry(Entry):
+    """A plugin package."""
+
+    summary: Line = Field(description="one line")
+    requirement: Annotated[str, AfterValidator(_requirement)] = Field(
+        description="what pip installs (PEP 508)"
+    )
+    contract: int = Field(ge=1, description="contract version that its components were written for")
+    licence: Licence = Field(description="SPDX expression of the code")
+    homepage: Web | None = Field(default=None, description="where it is developed")
+    components: dict[Kind, tuple[Name, ...]] = Field(
+        min_length=1, description="kind -> names of its components"
+    )
+
+    @model_validator(mode="after")
+    def _same_package(self) -> PluginEntry:
+        if canonicalize_name(Requirement(self.requirement).name) != canonicalize_name(self.name):
+            raise ValueError(f"the requirement {self.requirement!r} is of another package")
+        return self
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The kinds of its components."""
+        return list(self.components)
+
+    @property
+    def misfit(self) -> str:
+        """Why it cannot work with this posegen; empty where it can."""
+        ours = {kind: CONTRACTS[kind] for kind in self.kinds}
+        wrong = [kind for kind, number in ours.items() if number != self.contract]
+        if not wrong:
+            return ""
+        number = ours[wrong[0]]
+        fix = "upgrade posegen" if self.contract > number else "a newer version of it is needed"
+        return (
+            f"written for version {self.contract} of the {wrong[0]} contract, and this posegen "
+            f"speaks {number}; {fix}"
+        )
+
+
+class CatalogueScore(BaseModel):
+    """A published score, and how it was computed."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    protocol: Line = Field(description="protocol with its variant, as `--protocol` takes it")
+    column: Line = Field(description="the protocol's column, such as ssim")
+    value: float = Field(allow_inf_nan=False)
+    data: Line = Field(default="", description="data set and split; that of training where empty")
+    count: int | None = Field(default=None, ge=1, description="how many images it is over")
+
+
+class WeightsEntry(Entry):
+    """Shared weights: what they are, and the one place where they are."""
+
+    model: Name = Field(description="recipe that they were trained with")
+    preset: Line = ""
+    summary: Line = ""
+    url: Web | None = Field(default=None, description="a .tar or a .safetensors file")
+    hub: str | None = Field(default=None, description="owner/name on the Hugging Face hub")
+    revision: str | None = Field(default=None, description="the hub's commit: 40 digits")
+    path: Line | None = Field(
+        default=None, description="a .tar, .safetensors or folder, relative to the catalogue"
+    )
+    size: int = Field(ge=1, description="bytes of that file, or of the model.safetensors there")
+    sha256: Digest = Field(description="digest of the same")
+    licence: Licence = Field(description="SPDX expression of the weights")
+    data: Line = Field(min_length=1, description="what they were trained on")
+    scores: tuple[CatalogueScore, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> WeightsEntry:
+        if sum(place is not None for place in (self.url, self.hub, self.path)) != 1:
+            raise ValueError("give one of url, hub and path")
+        if self.hub is not None:
+            _matching(r"[\w-][\w.-]*/[\w-][\w.-]*", "owner/name", self.hub)
+            _matching(r"[0-9a-f]{40}", "a commit (40 digits) as revision", self.revision or "")
+        return self
+
+
+class CatalogueFile(BaseModel):
+    """What is in one file."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    schema_: Literal[1] = Field(alias="schema")
+    plugin: tuple[PluginEntry, ...] = ()
+    weights: tuple[WeightsEntry, ...] = ()

@@ -1,0 +1,162 @@
+"""Readers of pose files that other programs wrote, and the writer of the published CSV.
+
+Which format a file is of is seen from its content. See `FORMATS`, and each format's module for what
+exactly it takes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posegen.core.errors import ConfigError, DataError, suggest
+from posegen.poses.formats.coco import COCO, DETECTIONS
+from posegen.poses.formats.entry import Entry, Format, Size, Source
+from posegen.poses.formats.mediapipe import MEDIAPIPE
+from posegen.poses.formats.mmpose import MMPOSE
+from posegen.poses.formats.openpose import OPENPOSE
+from posegen.poses.formats.published import PUBLISHED, AnnotationWriter, annotation_row
+from posegen.poses.people import drop_outside, most_prominent
+
+__all__ = [
+    "FORMATS",
+    "AnnotationWriter",
+    "Format",
+    "PoseRecord",
+    "annotation_row",
+    "detect_format",
+    "read_poses",
+]
+
+#: name -> format. A file is of the first that recognises it.
+FORMATS = {
+    format.name: format for format in (OPENPOSE, COCO, DETECTIONS, MMPOSE, MEDIAPIPE, PUBLISHED)
+}
+
+
+@dataclass(frozen=True)
+class PoseRecord:
+    """The pose of one picture, read from a file.
+
+    Attributes:
+        name: the picture's name as the file has it: with or without ending, or a video's name and
+            the frame's number (`walk_000012`).
+        keypoints: (K, 3): x, y in pixels (the centre of the top-left pixel is (0, 0)) and
+            visibility: 1 seen, 0.5 hidden, 0 missing.
+        layout: name of their layout.
+        size: (H, W) of the picture in pixels, where the file or the caller knows it.
+        people: how many people the file has there; `keypoints` are the most prominent one's.
+    """
+
+    name: str
+    keypoints: Tensor
+    layout: str
+    size: Size | None
+    people: int
+
+
+def read_poses(
+    path: Path,
+    format: str | None = None,
+    *,
+    threshold: float | None = None,
+    size_of: Callable[[str], Size | None] | None = None,
+) -> Iterator[PoseRecord]:
+    """Read the poses of a file, or of all JSON and CSV files of a folder (by name).
+
+    Where a picture has several people, the most prominent one is taken: the one of the largest box
+    and the most joints (`posegen.poses.people.prominence`). A picture without people has a record
+    whose joints are all missing.
+
+    Args:
+        path: the file or folder.
+        format: a name of `FORMATS`; by default it is seen from the content.
+        threshold: joints whose confidence is below this are missing; by default the format's own.
+        size_of: picture's name -> its (H, W) or None; asked where a file holds fractions of a
+            picture's size that it does not tell.
+
+    Raises:
+        ConfigError: for an unknown format.
+        DataError: naming the file and the entry that cannot be read.
+    """
+    if format is not None and format not in FORMATS:
+        raise ConfigError(f"no pose format {format!r}; {suggest(format, FORMATS)}")
+    for file in _files(path):
+        content = _content(file)
+        chosen = FORMATS[format] if format else _recognised(content, file)
+        if not chosen.recognises(content):
+            raise DataError(f"{file}: is not of the format {chosen.name!r}; leave the format out.")
+        limit = chosen.threshold if threshold is None else threshold
+        for entry in chosen.read(content, Source(str(file), file.stem)):
+            yield _record(entry, limit, size_of)
+
+
+def detect_format(path: Path) -> Format:
+    """Return the format of a file.
+
+    Raises:
+        DataError: where it cannot be read, or is of none.
+    """
+    return _recognised(_content(path), path)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder of poses.")
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".json", ".csv"))
+    if not files:
+        raise DataError(f"{path}: holds no .json and no .csv file; give the folder that does.")
+    return files
+
+
+def _content(path: Path) -> Any:
+    """Return parsed JSON, or the text of a file that is something else."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); replace it.") from None
+    if path.suffix.lower() != ".json" and text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not valid JSON ({error}); write it again.") from None
+
+
+def _recognised(content: Any, path: Path) -> Format:
+    for format in FORMATS.values():
+        if format.recognises(content):
+            return format
+    titles = "; ".join(f"{format.name}: {format.title}" for format in FORMATS.values())
+    raise DataError(f"{path}: is of no known pose format; known are {titles}.")
+
+
+def _record(
+    entry: Entry, threshold: float, size_of: Callable[[str], Size | None] | None
+) -> PoseRecord:
+    size = entry.size or (size_of(entry.name) if size_of else None)
+    people = entry.people.clone()
+    if entry.fractions:
+        if size is None:
+            raise DataError(
+                f"{entry.where}: the coordinates are fractions of the picture's size, which the "
+                f"file does not tell; give the pictures too ({entry.name!r} is not among them)."
+            )
+        # The picture's edges are half a pixel outside the centres of its outermost pixels.
+        people[..., :2] = people[..., :2] * torch.tensor([size[1], size[0]]) - 0.5
+    people[(people[..., 2] < threshold) | (people[..., 2] == 0)] = 0
+    if size is not None:
+        people = drop_outside(people, size)
+    people = people[people[..., 2].amax(1) > 0] if len(people) else people
+    keypoints = most_prominent(people)
+    if not entry.labelled:
+        keypoints[:, 2] = keypoints[:, 2].ceil()
+    return PoseRecord(entry.name, keypoints, entry.layout, size, len(people))

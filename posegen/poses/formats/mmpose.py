@@ -1,0 +1,73 @@
+"""MMPose's JSON: lists of people with `keypoints` [[x, y], …] and `keypoint_scores` [c, …].
+
+Its inferencer writes `[person, …]` per picture and `[{"frame_id", "instances": [person, …]}, …]`
+per video; its demo scripts put the same under `instance_info`. 17 joints are COCO's, 133 are
+COCO-WholeBody's (RTMW, DWPose).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posegen.core.errors import DataError
+from posegen.poses.formats.entry import Entry, Format, Source, floats, together, triples
+
+_LAYOUTS = ("coco17", "wholebody133")
+
+
+def _items(content: Any) -> Any:
+    return content.get("instance_info") if isinstance(content, dict) else content
+
+
+def _recognises(content: Any) -> bool:
+    items = _items(content)
+    return isinstance(items, list) and all(
+        isinstance(item, dict) and ("keypoint_scores" in item or "instances" in item)
+        for item in items
+    )
+
+
+def _read(content: Any, source: Source) -> Iterator[Entry]:
+    items = _items(content)
+    frames = [item for item in items if "instances" in item]
+    if not frames:
+        yield _entry(items, source.stem, source.path)
+        return
+    for number, frame in enumerate(frames):
+        frame_id = frame.get("frame_id", number)
+        where = f"{source.path}, frame {frame_id}"
+        if type(frame_id) is not int or not isinstance(frame["instances"], list):
+            raise DataError(f'{where}: needs a number "frame_id" and a list "instances".')
+        yield _entry(frame["instances"], source.numbered(frame_id), where)
+
+
+def _entry(people: list[Any], name: str, where: str) -> Entry:
+    found = [_person(person, f"{where}, person {i}") for i, person in enumerate(people)]
+    return Entry(name, *together(found, _LAYOUTS[0], where), where)
+
+
+def _person(person: Any, where: str) -> tuple[Tensor, str]:
+    places = person.get("keypoints") if isinstance(person, dict) else None
+    scores = floats(person.get("keypoint_scores") if places else None, f"{where}, keypoint_scores")
+    if not isinstance(places, list) or len(places) != len(scores):
+        raise DataError(f"{where}: has not as many keypoints as keypoint_scores; mend the entry.")
+    pairs = [floats(place, f"{where}, keypoints")[:2] for place in places]
+    if any(len(pair) != 2 for pair in pairs):
+        raise DataError(f"{where}: a keypoint is not [x, y]; mend the entry.")
+    values = [value for pair, score in zip(pairs, scores, strict=True) for value in (*pair, score)]
+    keypoints, joints = triples(values, where, _LAYOUTS)
+    return torch.cat([keypoints[:, :2], keypoints[:, 2:].clamp(0, 1)], dim=1), joints
+
+
+MMPOSE = Format(
+    name="mmpose",
+    title="MMPose's inferencer and demos (RTMPose, RTMW, DWPose)",
+    layouts=_LAYOUTS,
+    threshold=0.3,
+    recognises=_recognises,
+    read=_read,
+)

@@ -1,0 +1,87 @@
+"""The benchmarks compare equals, and `posegen bench` shows what they find."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import step
+import torch
+from measure import in_turn, resident_mib
+from typer.testing import CliRunner
+
+from posegen.cli import bench
+from posegen.cli.main import app
+
+
+@pytest.mark.parametrize("preset", ["market1501", "deepfashion"])
+def test_both_sides_of_the_step_are_the_same_networks(preset: str) -> None:
+    plain, ours = step.both(preset, ngf=4, batch=2)
+    batch = step.random_batch(preset, 2)
+    pairs = {"netG": "generator", "netD_PP": "appearance", "netD_PB": "shape"}
+    for published, name in pairs.items():
+        theirs, mine = plain.networks[published], ours.method.networks[name]
+        assert sum(p.numel() for p in theirs.parameters()) == sum(
+            p.numel() for p in mine.parameters()
+        )
+    with torch.no_grad():
+        generator = plain.networks["netG"].eval()
+        wanted = generator(batch.source, batch.source_pose, batch.target_pose)
+        made = ours.method.generate(ours.method.networks["generator"].eval(), batch).image
+        seen = plain.networks["netD_PB"].eval()(torch.cat([wanted, batch.target_pose], dim=1))
+        scores = ours.method.networks["shape"].eval()(wanted, batch.target_pose)
+    torch.testing.assert_close(made, wanted, atol=1e-5, rtol=0)
+    scores = scores.sigmoid() if preset == "market1501" else scores
+    torch.testing.assert_close(scores, seen, atol=1e-4, rtol=1e-4)
+
+
+def test_sides_take_turns_after_a_warm_up() -> None:
+    calls: list[str] = []
+    found = in_turn(lambda: calls.append("ours"), lambda: calls.append("plain"), rounds=2)
+    assert calls == ["ours", "plain"] * 3
+    assert set(found) == {"ours_s", "plain_s", "ratio", "cpu_ratio"}
+
+
+def test_peak_memory_is_at_least_what_is_there_now() -> None:
+    before = resident_mib()
+    kept = torch.ones(16 << 20)
+    assert resident_mib() - before > 60
+    assert resident_mib(peak=True) >= resident_mib()
+    del kept
+
+
+def script(folder: Path, text: str) -> None:
+    (folder / "step.py").write_text(text)
+
+
+def test_the_command_shows_and_writes_the_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "folder", lambda: tmp_path)
+    script(
+        tmp_path,
+        "import json, sys\n"
+        "case = {'name': sys.argv[2], 'ours_s': 1.5, 'ratio': 0.625}\n"
+        "print(json.dumps({'benchmark': 'step', 'threads': 2, 'cases': [case]}))\n",
+    )
+    file = tmp_path / "result.json"
+    command = ["bench", "step", "--json", str(file), "--preset", "small"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "small" in done.output
+    assert "0.625" in done.output
+    assert json.loads(file.read_text())["cases"][0]["name"] == "small"
+
+
+def test_a_failing_benchmark_fails_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "folder", lambda: tmp_path)
+    script(tmp_path, "raise SystemExit(3)\n")
+    assert CliRunner().invoke(app, ["bench", "step"]).exit_code == 3
+
+
+def test_every_benchmark_is_there() -> None:
+    for name in bench.SCRIPTS.values():
+        assert (bench.folder() / name).is_file(), name

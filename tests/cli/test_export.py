@@ -1,0 +1,74 @@
+"""`posegen export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from posegen.cli import console, main
+from posegen.config import ComponentOptions
+from posegen.config.parts import build_generator
+from posegen.core import TaskInfo
+from posegen.weights.folder import WeightsConfig, save_weights
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    section = ComponentOptions.model_validate({"name": "patn", "ngf": 4, "blocks": 1})
+    config = WeightsConfig(
+        model="patn",
+        generator=section,
+        encoder=ComponentOptions(name="gaussian"),
+        image_size=(32, 16),
+    )
+    network = build_generator(section, TaskInfo((32, 16), 18))
+    save_weights(tmp_path / "weights", config, network.state_dict())
+    return tmp_path / "weights"
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
+    console.output.cache_clear()
+    console.errors.cache_clear()
+    with pytest.raises(SystemExit) as end:
+        main.run(["export", *map(str, words)])
+    captured = capsys.readouterr()
+    return int(end.value.code or 0), captured.out, captured.err
+
+
+def test_the_difference_is_told(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "m.pt2"
+    words = ["--format", "torch-export", "--inputs", "keypoints", "--size", "16x24"]
+    code, out, err = call(capsys, weights, "--out", file, *words)
+    assert code == 0, err
+    assert out.startswith(f"{file}: images differ from the model's by ")
+    points = torch.rand(3, 18, 3)
+    network = torch.export.load(file).module()
+    assert network(torch.rand(3, 3, 16, 24), points, points).shape == (3, 3, 16, 24)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--format", "jit"], "--format jit: "),
+        (["--size", "16"], "--size 16: write it as HEIGHTxWIDTH"),
+        (["--size", "18x16"], "--size 18x16: the generator needs"),
+        (["--inputs", "both"], "--inputs both: there are maps and keypoints"),
+    ],
+)
+def test_mistakes_get_a_sentence(
+    words: list[str],
+    sentence: str,
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, err = call(capsys, weights, "--out", tmp_path / "m", *words)
+    assert code == 2
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert not (tmp_path / "m").exists()

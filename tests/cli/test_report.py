@@ -1,0 +1,126 @@
+"""`posegen report`, from pictures on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from posegen.cli import main
+
+Call = tuple[int, str, str]
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> Call:
+    """Run the command line in this process."""
+    code = 0
+    try:
+        main.run([str(word) for word in words])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def fresh_consoles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consoles keep the stream that they were made with; each test has its own."""
+    from posegen.cli import console
+
+    console.output.cache_clear()
+    console.errors.cache_clear()
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two folders of results for the same targets, the second one worse; scored by the command."""
+    home = tmp_path_factory.mktemp("report")
+    random = np.random.default_rng(0)
+    folders = home / "good", home / "bad"
+    for folder in (home / "targets", *folders):
+        folder.mkdir()
+    for number in range(9):
+        target = random.integers(40, 200, (8, 4, 3)).repeat(4, 0).repeat(4, 1)
+        Image.fromarray(target.astype(np.uint8)).save(home / f"targets/t{number}.png")
+        for folder, noise in zip(folders, (5, 20), strict=True):
+            made = target + random.integers(-noise, noise + 1, target.shape)
+            Image.fromarray(made.astype(np.uint8)).save(folder / f"s___t{number}.png")
+    for folder in folders:
+        words = ["eval", "--results", folder, "--layout", "pairs", "--targets", home / "targets"]
+        with pytest.raises(SystemExit) as end:
+            main.run([*map(str, words), "--metrics", "ssim,l1", "--out", str(folder)])
+        assert not end.value.code
+    return folders
+
+
+def test_a_page_and_tables(
+    capsys: pytest.CaptureFixture[str], scored: tuple[Path, Path], tmp_path: Path
+) -> None:
+    names = ["new/page.html", "all.json", "all.csv", "all.tex"]
+    out, as_json, as_csv, as_tex = (tmp_path / name for name in names)
+    words = ["--out", out, "--json", as_json, "--csv", as_csv, "--latex", as_tex, "--gallery", "3"]
+    code, shown, said = call(capsys, "report", *scored, *words)
+    assert (code, shown) == (0, "")
+    assert f"Written to {out} (" in said
+    html = out.read_text(encoding="utf-8")
+    assert html.startswith("<!DOCTYPE html>")
+    assert html.count('class="card"') == 3
+    assert "good · bad" in html
+    content = json.loads(as_json.read_text())
+    assert list(content["subjects"]) == ["good", "bad"]
+    ssim = {label: e["evaluations"][0]["rows"]["results"]["ssim"]["value"]
+            for label, e in content["subjects"].items()}  # fmt: skip
+    assert ssim["good"] > ssim["bad"]
+    lines = list(csv.DictReader(io.StringIO(as_csv.read_text())))
+    assert {
+        line["subject"]: float(line["value"]) for line in lines if line["column"] == "ssim"
+    } == ssim
+    assert as_tex.read_text().count(rf"\textbf{{{ssim['good']:.4f}}}") == 1
+
+
+def test_pictures_that_are_gone_are_said(
+    capsys: pytest.CaptureFixture[str], scored: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "moved"
+    folder.mkdir()
+    for name in ("scores.json", "scores.csv"):
+        text = (scored[0] / name).read_text().replace(str(scored[0]), "/nowhere")
+        (folder / name).write_text(text)
+    code, _, said = call(capsys, "report", folder, "--out", tmp_path / "x.html")
+    assert code == 0
+    assert "no pictures of moved: --results /nowhere: no such folder." in said
+    assert "no pictures of moved" in (tmp_path / "x.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nothing"], "nothing: no such run, folder or scores.json."),
+        ([".", "--out", "."], "--out .: is a folder; give the name of a file."),
+        (
+            ["."],
+            "no scores.json in it; run `posegen eval --results . --layout NAME --out .` first.",
+        ),
+        (["{good}", "{good}"], "given twice"),
+        (["{good}", "--by", "sim"], "--by sim: no scores of each pair in such a column; did you"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+    scored: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capsys, "report", *(w.format(good=scored[0]) for w in words))
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert not list(tmp_path.iterdir())

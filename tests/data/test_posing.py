@@ -1,0 +1,119 @@
+"""Poses of a user's pictures: from a detector, or from another program's files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from posegen.core import DataError, PluginError, PoseDetector
+from posegen.data.footage import Footage
+from posegen.data.posing import NameIndex, build_detector, pose_by_detector, pose_from_files
+
+
+class Brightness(PoseDetector):
+    """Finds in each picture a person for every 50 of the first pixel's red; notes the batches."""
+
+    layout = "coco17"
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, ...]] = []
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        self.batches.append(tuple(images.shape))
+        people = [int(image[0, 0, 0]) // 50 for image in images]
+        return [
+            torch.tensor([2.0, 3.0, 0.7]).repeat(n, 17, 1) + torch.arange(n)[:, None, None] * 0.1
+            for n in people
+        ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures a to e: the third is wider, the fourth shows nobody, the fifth two people."""
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for name, red, width in zip("abcde", (50, 50, 50, 0, 100), (8, 8, 12, 8, 8), strict=True):
+        Image.new("RGB", (width, 10), (red, 0, 0)).save(root / f"{name}.png")
+    return root
+
+
+def test_a_detector_gets_pictures_of_equal_size_together(folder: Path) -> None:
+    detector = Brightness()
+    posed = list(pose_by_detector(Footage(folder), detector, batch_size=2))
+    assert detector.batches == [(2, 3, 10, 8), (1, 3, 10, 12), (2, 3, 10, 8)]
+    assert [p.name for p in posed] == ["a.png", "b.png", "c.png", "d.png", "e.png"]
+    assert [p.people for p in posed] == [1, 1, 1, 0, 2]
+    assert posed[4].keypoints.tolist() == [[2, 3, 1]] * 18  # the first of the two
+    assert not posed[3].keypoints.any()
+    assert tuple(posed[2].image.shape) == (3, 10, 12)
+
+
+def test_pictures_that_are_done_are_left_out(folder: Path) -> None:
+    detector = Brightness()
+    posed = pose_by_detector(Footage(folder), detector, "coco17", leave_out={"a.png", "c.png"})
+    assert [p.name for p in posed] == ["b.png", "d.png", "e.png"]
+    assert detector.batches == [(3, 3, 10, 8)]
+
+
+def test_detectors_are_built_by_name() -> None:
+    with pytest.raises(PluginError, match="no detector 'keypoint-rnn'; did you mean 'keypoint-rcn"):
+        build_detector("keypoint-rnn", {})
+
+
+def openpose(path: Path, x: float, y: float, **more: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    people = [{"pose_keypoints_2d": [x, y, 0.8] * 18}]
+    path.write_text(json.dumps({"people": people, **more}))
+
+
+def test_files_are_found_by_name(folder: Path, tmp_path: Path) -> None:
+    openpose(tmp_path / "json" / "a_keypoints.json", 2, 3)
+    openpose(tmp_path / "json" / "c_keypoints.json", 11, 3)
+    openpose(tmp_path / "json" / "b_keypoints.json", 11, 3)  # outside that picture
+    posed = list(pose_from_files(Footage(folder), tmp_path / "json"))
+    assert [p.people for p in posed] == [1, 0, 1, 0, 0]
+    assert posed[0].keypoints.tolist() == [[2, 3, 1]] * 18
+    assert posed[2].keypoints.tolist() == [[11, 3, 1]] * 18
+    assert not posed[1].keypoints.any()
+
+
+def test_fractions_take_the_size_of_their_picture(folder: Path, tmp_path: Path) -> None:
+    openpose(tmp_path / "json" / "c_keypoints.json", 0.5, 0.5)
+    posed = {p.name: p for p in pose_from_files(Footage(folder), tmp_path / "json", "coco17")}
+    assert posed["c.png"].keypoints[0].tolist() == [5.5, 4.5, 1]
+
+
+def test_a_pose_of_another_size_is_refused(folder: Path, tmp_path: Path) -> None:
+    openpose(tmp_path / "a.json", 3, 3, canvas_height=100, canvas_width=80)
+    with pytest.raises(DataError, match=r"a\.png: the picture is 10×8 .* for 100×80"):
+        list(pose_from_files(Footage(folder), tmp_path / "a.json"))
+
+
+def test_files_about_other_pictures_are_refused(folder: Path, tmp_path: Path) -> None:
+    openpose(tmp_path / "other_keypoints.json", 2, 3)
+    with pytest.raises(DataError, match=r"none of its 1 poses .* \(the first is called 'other'\)"):
+        list(pose_from_files(Footage(folder), tmp_path / "other_keypoints.json"))
+
+
+def test_names_with_and_without_folder_ending_and_zeros() -> None:
+    index = NameIndex([("x/a.jpg", 1), ("y/b.jpg", 2), ("y/a.png", 3), ("000397133", 4)])
+    assert index.get("x/a.jpg") == 1
+    assert index.get("a.jpg") == 1
+    assert index.get("b") == index.get("z/b.png") == 2
+    assert index.get("397133.jpg") == index.get("000397133.jpg") == 4
+    assert index.get("c") is None
+    assert (len(index), index.first) == (4, "x/a.jpg")
+    with pytest.raises(DataError, match=r"'z/a\.bmp' may be 'x/a\.jpg' or 'y/a\.png'"):
+        index.get("z/a.bmp")
+
+
+def test_a_videos_frames_by_their_numbers() -> None:
+    index = NameIndex([("walk_000000000012", 12), ("walk_000000000000", 0)])
+    assert index.get("walk_000012") == 12
+    assert index.get("walk_000000") == 0
+    assert index.get("walk_000120") is None
