@@ -14,14 +14,12 @@ pose maps from `.npy` files that a script wrote beforehand, all to float tensors
 
 Each side runs on one core, in one process, in turn; the files are in the system's cache, which
 favours the side with more bytes. Pictures are smoothed noise. Prints JSON: each case has the
-median of each side, and `ratio`, plain / ours.
+medians of both sides, in seconds for a batch, or bytes, and `ratio`, ours / plain.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
 import statistics
 import tempfile
 import time
@@ -31,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from measure import Case, parser, report
 from PIL import Image
 from torch import Tensor
 
@@ -51,32 +50,20 @@ SETS: dict[str, tuple[type[PublishedConfig], tuple[int, int], PoseEncoder, type]
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=100, help="pictures of each data set")
-    parser.add_argument("--rounds", type=int, default=9, help="batches of each side that count")
-    parser.add_argument("--json", type=Path, help="also write the result to this file")
-    options = parser.parse_args()
+    made = parser(__doc__, rounds=9)
+    made.add_argument("--images", type=int, default=100, help="pictures of each data set")
+    options = made.parse_args()
     torch.set_num_threads(1)
-    cases: dict[str, Any] = {}
+    cases: list[Case] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in SETS:
-            cases |= compare(name, Path(folder) / name, options.images, options.rounds)
-        opening = open_large(Path(folder) / "large")
-    result = {
-        "batch": BATCH,
-        "images": options.images,
-        "pillow": Image.__version__,
-        "torch": torch.__version__,
-        "cases": cases,
-        "opening": opening,
-    }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
+            cases += compare(name, Path(folder) / name, options.images, options.rounds)
+        seconds = open_large(Path(folder) / "large")
+    facts = {"batch": BATCH, "images": options.images, "pillow": Image.__version__}
+    report("data", cases, options.json, {**facts, "opening_263632_pairs_cpu_s": seconds})
 
 
-def compare(name: str, root: Path, images: int, rounds: int) -> dict[str, Any]:
+def compare(name: str, root: Path, images: int, rounds: int) -> list[Case]:
     """Time one data set, from files and from the packed cache."""
     config_class, size, encoder, stored = SETS[name]
     config = config_class(root=root)
@@ -114,23 +101,24 @@ def compare(name: str, root: Path, images: int, rounds: int) -> dict[str, Any]:
     median = {side: statistics.median(values) for side, values in seconds.items()}
     on_disk = sum(path.stat().st_size for path in maps.iterdir()) / images
     ours_on_disk = config.annotations("train").stat().st_size / images
-    return {
-        **{
-            f"{name}, {side}": case(median["plain"], median[side], "seconds a batch")
+    return [
+        *(
+            case(f"{name}, {side}", median[side], median["plain"], "s")
             for side in sides
             if side != "plain"
-        },
-        f"{name}, disk": case(on_disk, ours_on_disk, "bytes of poses an image"),
-    }
+        ),
+        case(f"{name}, poses of an image on a disk", ours_on_disk, on_disk, "bytes"),
+    ]
 
 
-def case(plain: float, ours: float, unit: str) -> dict[str, Any]:
+def case(name: str, ours: float, plain: float, unit: str) -> Case:
     """Return a case of the result."""
+    ours, plain = (float(f"{value:.4g}") for value in (ours, plain))
     return {
-        "plain": float(f"{plain:.4g}"),
-        "ours": float(f"{ours:.4g}"),
-        "unit": unit,
-        "ratio": round(plain / ours, 2),
+        "name": name,
+        f"ours_{unit}": ours,
+        f"plain_{unit}": plain,
+        "ratio": float(f"{ours / plain:.3g}"),
     }
 
 
@@ -214,8 +202,8 @@ def same(plain: Batch, *others: Batch) -> None:
             assert torch.allclose(a, b, atol=1e-6), key
 
 
-def open_large(root: Path) -> dict[str, Any]:
-    """Time opening a folder of Market-1501's size; its pictures are empty files."""
+def open_large(root: Path) -> float:
+    """Return the CPU seconds of opening a folder like Market-1501; its pictures are empty files."""
     config = Market1501Config(root=root, image_size=(128, 64))
     folder = config.image_folders("train")[0]
     folder.mkdir(parents=True)
@@ -230,7 +218,7 @@ def open_large(root: Path) -> dict[str, Any]:
     config.pairs("train").write_text("\n".join(["from,to", *pairs]))
     start = time.process_time()
     PublishedDataset(config, "train")
-    return {"pairs": count, "cpu_seconds": round(time.process_time() - start, 2)}
+    return round(time.process_time() - start, 2)
 
 
 if __name__ == "__main__":

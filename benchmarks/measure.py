@@ -69,9 +69,11 @@ def parser(doc: str, rounds: int) -> argparse.ArgumentParser:
     return made
 
 
-def report(name: str, cases: list[Case], path: Path | None) -> None:
-    """Print the result as JSON, and write it."""
-    result = {"benchmark": name, **machine(), "cases": cases}
+def report(
+    name: str, cases: list[Case], path: Path | None, facts: dict[str, Any] | None = None
+) -> None:
+    """Print the result as JSON, and write it; `facts` are about all cases."""
+    result = {"benchmark": name, **machine(), **(facts or {}), "cases": cases}
     text = json.dumps(result, indent=2)
     print(text)
     if path:

@@ -4,20 +4,20 @@
 
 Both sides score the same pairs with the options of `patn-2019`, in one process, in turn. The
 published side is what tool/getMetrics_market.py does per pair, on scikit-image as it is now: the
-body mask is drawn for the generated picture and once more for the target. Then this process is
-started afresh to stream 1,000 and 10,000 pairs (`--memory`), made batch by batch, and to measure by
-how much its peak memory grows. Prints JSON: per case the median seconds of each side and ours /
-published; the largest difference between the two sides' values of an image; MiB of growth.
+body mask is drawn for the generated picture and once more for the target. Prints JSON: per case the
+median seconds of each side, ours / plain as `ratio`, and the largest difference between the two
+sides' values of an image.
+
+Beside that: by how many MiB a process grows that streams 1,000 and 10,000 pairs (`--memory`)
+through the metrics; and which share of the time the network takes, where a model of the preset
+`market1501` scores `--share` pairs as `posegen eval` does.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -25,16 +25,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from measure import Case, afresh, parser, report, resident_mib
 from numpy.typing import NDArray
 from skimage.draw import disk, polygon
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.morphology import dilation, erosion, footprint_rectangle
 
-from posegen.core import Config, PerImageMetric, ScoredBatch
+from posegen import PoseTransfer, evaluate, experiment, preset
+from posegen.config.parts import build_encoder, build_generator
+from posegen.core import Batch, Config, GeneratorOutput, PerImageMetric, ScoredBatch, TaskInfo
 from posegen.evaluation.metrics.config import L1Config, MaskSSIMConfig, SSIMConfig
 from posegen.evaluation.metrics.masks import LIMBS
 from posegen.evaluation.metrics.pixels import L1, PSNR
 from posegen.evaluation.metrics.similarity import SSIM, MaskSSIM
+from posegen.weights.description import WeightsConfig
 
 BATCH = 32
 TOGETHER = "together"
@@ -51,28 +55,36 @@ PERSON = np.array(
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=1000)
-    parser.add_argument("--size", default="128x64", help="height x width in pixels")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--memory", type=int, nargs="*", default=[1_000, 10_000])
-    parser.add_argument("--stream", type=int, help="only stream so many pairs; print MiB of growth")
-    options = parser.parse_args()
+    options = arguments()
     height, width = map(int, options.size.split("x"))
     if options.stream:
         print(json.dumps(streamed(options.stream, (height, width))))
         return
     pairs = Pairs(options.pairs, (height, width))
-    result = {
+    cases = in_turn(pairs, options.rounds)
+    for case, gap in zip(cases, [*difference(pairs).values(), None], strict=True):
+        case["difference"] = gap
+    facts = {
+        "scikit-image": version("scikit-image"),
         "pairs": options.pairs,
-        "size": [height, width],
-        "threads": torch.get_num_threads(),
-        "versions": {name: version(name) for name in ("torch", "numpy", "scikit-image", "scipy")},
-        "cases": in_turn(pairs, options.rounds),
-        "largest_difference": difference(pairs),
-        "memory_growth_mib": {str(n): afresh(n, options.size) for n in options.memory},
+        "size": options.size,
+        **{f"mib_{n}_pairs": memory(n, options.size) for n in options.memory},
+        f"network_share_{options.share}_pairs": network_share(options.share, (height, width)),
     }
-    print(json.dumps(result))
+    report("eval", cases, options.json, facts)
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    made = parser(__doc__, rounds=3)
+    made.add_argument("--pairs", type=int, default=1000)
+    made.add_argument("--size", default="128x64", help="height x width in pixels")
+    made.add_argument(
+        "--memory", type=int, nargs="*", default=[1_000, 10_000], help="numbers of pairs"
+    )
+    made.add_argument("--share", type=int, default=100, help="pairs to be generated and scored")
+    made.add_argument("--stream", type=int, help="only MiB of growth with so many pairs")
+    return made.parse_args()
 
 
 class Pairs:
@@ -115,7 +127,7 @@ def metrics() -> dict[str, PerImageMetric]:
     }
 
 
-def published_ssim(generated: Image, target: Image) -> float:
+def plain_ssim(generated: Image, target: Image) -> float:
     """Return the SSIM of one pair as published."""
     value: float = structural_similarity(
         target,
@@ -151,7 +163,7 @@ def published_mask_ssim(generated: Image, target: Image, keypoints: NDArray[Any]
     """Return the mask-SSIM of one pair as published."""
     size = generated.shape[:2]
     masked = [image * published_mask(keypoints, size)[..., None] for image in (generated, target)]
-    return published_ssim(*masked)
+    return plain_ssim(*masked)
 
 
 def published(pairs: Pairs) -> tuple[dict[str, float], dict[str, list[float]]]:
@@ -164,7 +176,7 @@ def published(pairs: Pairs) -> tuple[dict[str, float], dict[str, list[float]]]:
         for name, values_of in values.items():
             start = time.perf_counter()
             if name == "ssim":
-                value = published_ssim(generated, target)
+                value = plain_ssim(generated, target)
             elif name == "mask-ssim":
                 value = published_mask_ssim(generated, target, points)
             elif name == "l1":
@@ -191,7 +203,7 @@ def ours(pairs: Pairs) -> dict[str, float]:
     return seconds
 
 
-def in_turn(pairs: Pairs, rounds: int) -> list[dict[str, Any]]:
+def in_turn(pairs: Pairs, rounds: int) -> list[Case]:
     """Warm both sides up, run them in turn, and return the medians of each case."""
     few = Pairs(2 * BATCH, pairs.target.shape[1:3])
     published(few), ours(few)
@@ -201,7 +213,7 @@ def in_turn(pairs: Pairs, rounds: int) -> list[dict[str, Any]]:
         mine, theirs = (
             statistics.median(side[name] for side in both) for both in zip(*taken, strict=True)
         )
-        case = {"name": name, "ours_s": round(mine, 4), "published_s": round(theirs, 4)}
+        case = {"name": name, "ours_s": round(mine, 4), "plain_s": round(theirs, 4)}
         cases.append({**case, "ratio": round(mine / theirs, 4)})
     return cases
 
@@ -220,22 +232,49 @@ def difference(pairs: Pairs) -> dict[str, float]:
 
 def streamed(count: int, size: tuple[int, int]) -> float:
     """Stream so many pairs through the four metrics; return by how many MiB peak memory grew."""
+    scored(BATCH, size)  # what PyTorch loads for itself is not counted
+    before = resident_mib()
+    scored(count, size)
+    return round(resident_mib(peak=True) - before, 1)
+
+
+def scored(count: int, size: tuple[int, int]) -> None:
+    """Score pairs that are made batch by batch."""
     wanted = metrics().values()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for seed in range(0, count, BATCH):
         for batch in Pairs(min(BATCH, count - seed), size, seed).batches():
             for metric in wanted:
                 metric.update(batch)
     for metric in wanted:
         metric.compute()
-    return round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, 1)
 
 
-def afresh(count: int, size: str) -> float:
+def memory(count: int, size: str) -> float:
     """Return what `streamed` finds in a process of its own."""
-    command = [sys.executable, __file__, "--stream", str(count), "--size", size]
-    growth: float = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    growth: float = afresh("--stream", str(count), "--size", size)
     return growth
+
+
+def network_share(count: int, size: tuple[int, int]) -> float:
+    """Return which part of the time of an evaluation of pairs of `people` is the generator's."""
+    people = {"name": "people", "image_size": list(size)}
+    recipe = experiment(preset("patn", "market1501"), {"data": people})
+    config = WeightsConfig.of_run(recipe, "openpose18", size, {})
+    network = build_generator(config.generator, TaskInfo(size, 18))
+    model = PoseTransfer(config, network, build_encoder(config.encoder))
+    inside = 0.0
+
+    def run(batch: Batch) -> GeneratorOutput:
+        nonlocal inside
+        start = time.perf_counter()
+        made = PoseTransfer.run(model, batch)
+        inside += time.perf_counter() - start
+        return made
+
+    model.run = run  # type: ignore[method-assign]
+    start = time.perf_counter()
+    evaluate(model, list(metrics()), data=people, limit=count)
+    return round(inside / (time.perf_counter() - start), 3)
 
 
 if __name__ == "__main__":

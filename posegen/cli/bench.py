@@ -66,9 +66,7 @@ def _table(result: dict[str, Any]) -> Any:
     """Return the cases as a table, with a column for everything that a case has measured."""
     from rich.table import Table
 
-    given = result["cases"]
-    named = given.items() if isinstance(given, dict) else ((case["name"], case) for case in given)
-    rows = dict(named)
+    rows = {case["name"]: case for case in result["cases"]}
     known = dict.fromkeys(key for case in rows.values() for key in case)
     columns = [column for column in known if column not in _SETTINGS]
     facts = ", ".join(f"{k} {v}" for k, v in result.items() if isinstance(v, str | int | float))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posegen.cli.options import (
+    CompileOption,
     DataOption,
     DeviceOption,
+    PrecisionOption,
     SetOption,
     SkipBadOption,
     WorkersOption,
@@ -110,6 +112,8 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Pairs per batch.")] = 32,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
+    precision: PrecisionOption = "32",
+    compile_: CompileOption = False,
     set_: SetOption = None,
     save: Annotated[
         Path | None,
@@ -160,10 +164,15 @@ def evaluate(
             shared |= {"process": process, "on_progress": advance}
             if results is not None:
                 _refuse(model=model, data=data, save=save, grid=grid, skip_bad=skip_bad or None)
+                _refuse(precision=None if precision == "32" else precision)
+                _refuse(compile=compile_ or None)
                 evaluation = _of_results(results, layout, given, shared)
             else:
                 _refuse(layout=layout, **given)
-                evaluation = _of_model(path, data, of_data, split, shared | {"save": save}, grid)
+                loaded = _loaded(path, process, precision, compile_)
+                evaluation = _of_model(loaded, path, data, of_data, split, shared | {"save": save})
+                if grid and process.is_main:
+                    _draw(loaded, _data(loaded, data, of_data), split, grid)
         if process.is_main:
             _report(evaluation, path, out, json)
     finally:
@@ -185,32 +194,35 @@ def _of_results(
     return evaluate_results(results, layout, **given, **shared)
 
 
+def _loaded(path: Path, process: Process, precision: str, compiled: bool) -> PoseTransfer:
+    from posegen.inference import load_model
+
+    return load_model(path, process.device, precision=precision, compile=compiled)  # type: ignore[arg-type]
+
+
 def _of_model(
+    loaded: PoseTransfer,
     path: Path,
     data: str | None,
     of_data: dict[str, Any],
     split: str,
     shared: dict[str, Any],
-    grid: Path | None,
 ) -> Evaluation:
     from posegen.evaluation.api import evaluate
-    from posegen.inference import load_model
 
-    process: Process = shared["process"]
-    loaded = load_model(path, process.device)
-    section = _data(loaded, data, of_data)
-    evaluation = evaluate(
+    return evaluate(
         loaded,
-        data=section.model_dump(mode="json"),
+        data=_data(loaded, data, of_data).model_dump(mode="json"),
         split=split,  # type: ignore[arg-type]
         path=path,
         **shared,
     )
-    if grid and process.is_main:
-        from posegen.cli.pictures import draw_pairs
 
-        draw_pairs(section, split, grid, model=loaded)
-    return evaluation
+
+def _draw(loaded: PoseTransfer, section: ComponentOptions, split: str, grid: Path) -> None:
+    from posegen.cli.pictures import draw_pairs
+
+    draw_pairs(section, split, grid, model=loaded)
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -234,7 +246,7 @@ def _refuse(**given: object) -> None:
             raise ConfigError(f"{option} {other}; leave one of them out.")
 
 
-_MODELS_OWN = ("model", "data", "save", "grid", "skip_bad")
+_MODELS_OWN = ("model", "data", "save", "grid", "skip_bad", "precision", "compile")
 
 
 def _latest() -> Path:

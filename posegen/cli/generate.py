@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DeviceOption, parse_size
+from posegen.cli.options import CompileOption, DeviceOption, PrecisionOption, parse_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -67,18 +67,8 @@ def generate(
     batch_size: Annotated[
         int, typer.Option(min=1, rich_help_panel=_SPEED, help="Pictures made together.")
     ] = 16,
-    precision: Annotated[
-        str,
-        typer.Option(
-            metavar="32|bf16|fp16", rich_help_panel=_SPEED, help="Number format of the network."
-        ),
-    ] = "32",
-    compile_: Annotated[
-        bool,
-        typer.Option(
-            "--compile/--no-compile", rich_help_panel=_SPEED, help="torch.compile the network."
-        ),
-    ] = False,
+    precision: PrecisionOption = "32",
+    compile_: CompileOption = False,
     fold: Annotated[
         bool,
         typer.Option(

@@ -24,6 +24,17 @@ DeviceOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option(min=0, help="Processes that load data (0: none beside the main one).")
 ]
+_SPEED = "Speed"
+PrecisionOption = Annotated[
+    str,
+    typer.Option(metavar="32|bf16|fp16", rich_help_panel=_SPEED, help="Format of the numbers."),
+]
+CompileOption = Annotated[
+    bool,
+    typer.Option(
+        "--compile/--no-compile", rich_help_panel=_SPEED, help="torch.compile the network."
+    ),
+]
 
 
 def data_section(value: str) -> dict[str, Any]:

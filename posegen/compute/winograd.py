@@ -13,6 +13,8 @@ fewer multiplications are faster. GPU libraries choose among such algorithms the
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -72,8 +74,8 @@ class _Convolution(torch.autograd.Function):
         tiles, taps = _tiles(image), _taps(weight)
         made = _empty(image, len(weight), 4 * tiles[0], 4 * tiles[1])
         for part in _parts(image, weight):
-            given = _to_planes(_bordered(image[part], reflect), tiles, _input)
-            product = given.new_empty(*given.shape[:3], len(weight))
+            given = _to_planes(_bordered(image[part], reflect), tiles, _input, "given")
+            product = _scratch("other", given, *given.shape[:3], len(weight))
             for j in range(6):
                 torch.bmm(given[j], _transformed(taps, j, weight).mT, out=product[j])
             _from_planes(product, _last(made[part]), tiles, _output)
@@ -94,14 +96,15 @@ class _Convolution(torch.autograd.Function):
         image_gradient = gradient.new_empty(len(gradient) if to_image else 0, *sizes, inputs)
         taps_gradient = torch.zeros_like(taps)
         for part in _parts(gradient, weight):
-            given = _to_planes(_filled(gradient[part]), tiles, _output_transposed)
-            product = given.new_empty(*given.shape[:3], inputs)
+            given = _to_planes(_filled(gradient[part]), tiles, _output_transposed, "given")
             if to_weight:
-                seen = _to_planes(_bordered(image[part], ctx.reflect), tiles, _input)
+                bordered = _bordered(image[part], ctx.reflect)
+                seen = _to_planes(bordered, tiles, _input, "other")
                 for j in range(6):
                     pair = torch.bmm(given[j].mT, seen[j])
                     taps_gradient.addmm_(_matrix(weight.dtype)[j].T, pair.flatten(1))
             if to_image:
+                product = _scratch("other", given, *given.shape[:3], inputs)
                 for j in range(6):
                     torch.bmm(given[j], _transformed(taps, j, weight), out=product[j])
                 _from_planes(product, image_gradient[part], tiles, _input_transposed)
@@ -119,12 +122,12 @@ class _Convolution(torch.autograd.Function):
 Transform = Any
 
 
-def _to_planes(image: Tensor, tiles: tuple[int, int], transform: Transform) -> Tensor:
-    """Transform every tile along its columns, then along its rows."""
+def _to_planes(image: Tensor, tiles: tuple[int, int], transform: Transform, name: str) -> Tensor:
+    """Transform every tile along its columns, then along its rows, into scratch memory."""
     batch, _, width, channels = image.shape
-    rows = image.new_empty(6, batch, tiles[0], width, channels)
+    rows = _scratch("rows", image, 6, batch, tiles[0], width, channels)
     transform(_pixels(image, 1, tiles[0]), rows.unbind())
-    planes = image.new_empty(6, 6, batch, *tiles, channels)
+    planes = _scratch(name, image, 6, 6, batch, *tiles, channels)
     transform(_pixels(rows, 3, tiles[1]), planes.unbind())
     return planes.flatten(2, 4)
 
@@ -134,12 +137,29 @@ def _from_planes(
 ) -> None:
     """Transform planes into an image, adding up where tiles overlap."""
     batch, _, width, channels = image.shape
-    rows = planes.new_empty(6, batch, tiles[0], width, channels)
+    rows = _scratch("rows", planes, 6, batch, tiles[0], width, channels)
     rows[:, :, :, 4 * tiles[1] :] = 0
     planes = planes.view(6, 6, batch, *tiles, channels)
     transform(planes.unbind(), _pixels(rows, 3, tiles[1]))
     image[:, 4 * tiles[0] :] = 0
     transform(rows.unbind(), _pixels(image, 1, tiles[0]))
+
+
+_KEPT = threading.local()
+
+
+def _scratch(name: str, like: Tensor, *sizes: int) -> Tensor:
+    """Return memory for what does not outlive a convolution: the same for all of them.
+
+    Taken from the heap and given back each time, between tensors that stay, blocks of this size
+    leave holes that nothing fits into: half as much again as what a network keeps.
+    """
+    kept: dict[Any, Tensor] = vars(_KEPT)
+    count, key = math.prod(sizes), (name, like.dtype)
+    if key not in kept or kept[key].numel() < count:
+        with torch.inference_mode(False):  # memory that was made in there cannot be used outside
+            kept[key] = torch.empty(count, dtype=like.dtype)
+    return kept[key][:count].view(sizes)
 
 
 def _pixels(image: Tensor, dim: int, tiles: int) -> list[Tensor]:

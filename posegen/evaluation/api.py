@@ -106,6 +106,7 @@ def evaluate(
         "path": None if path is None else str(path),
         "model": model.config.model,
         "weights": weights_digest(model.generator),
+        "precision": model.speed.precision,
         "data": stored,
         "limit": limit,
     }
@@ -273,7 +274,12 @@ def _saved(
             "truncated); save under one of them at a time."
         )
     rounding = roundings.pop()
-    made_from = {"weights": weights_digest(model.generator), "data": data, "rounding": rounding}
+    made_from = {
+        "weights": weights_digest(model.generator),
+        "precision": model.speed.precision,
+        "data": data,
+        "rounding": rounding,
+    }
     if process.is_main:  # the first makes the folder, and the others find it
         SavedImages(folder, made_from, partial(to_8bit, rounding=rounding))
     process.wait()

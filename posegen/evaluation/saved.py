@@ -49,8 +49,8 @@ class SavedImages:
         if record.is_file():
             if json.loads(record.read_text()) != json.loads(json.dumps(made_from)):
                 raise DataError(
-                    f"{record}: the pictures there were made from other weights or data; give "
-                    "another folder with --save, or delete this one."
+                    f"{record}: the pictures there were made from other weights, data or numbers; "
+                    "give another folder with --save, or delete this one."
                 )
             return
         if folder.is_dir() and any(folder.iterdir()):

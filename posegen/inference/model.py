@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar, overload
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from posegen.config import Precision
@@ -225,7 +225,7 @@ def _picture(source: PictureLike) -> Image.Image:
         return Image.fromarray(source.permute(1, 2, 0).cpu().contiguous().numpy())
     try:
         with Image.open(source) as picture:
-            return picture.convert("RGB")
+            return ImageOps.exif_transpose(picture).convert("RGB")  # as a viewer shows it
     except FileNotFoundError:
         raise DataError(f"{source}: no such picture.") from None
     except (UnidentifiedImageError, OSError) as error:

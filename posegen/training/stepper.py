@@ -172,14 +172,16 @@ class Stepper:
         )
 
     def _optimizer(self, phase: str) -> torch.optim.Adam:
-        options = self.config.optimizer
-        return torch.optim.Adam(
+        options, device = self.config.optimizer, self.process.device
+        optimizer = torch.optim.Adam(
             self.method.networks[phase].parameters(),
             lr=self._rate(phase),
             betas=(options.beta1, options.beta2),
             weight_decay=options.weight_decay,
-            fused=options.fused and self.process.device.type in ("cpu", "cuda"),
+            fused=options.fused and device.type in ("cpu", "cuda"),
         )
+        _start_moments(optimizer, device)
+        return optimizer
 
     def _rate(self, phase: str) -> float:
         return self.config.optimizer.lr * self.config.optimizer.scale.get(phase, 1.0)
@@ -187,6 +189,21 @@ class Stepper:
     def _set_rate(self, phase: str, factor: float) -> None:
         for group in self.optimizers[phase].param_groups:
             group["lr"] = self._rate(phase) * factor
+
+
+def _start_moments(optimizer: torch.optim.Adam, device: torch.device) -> None:
+    """Make Adam's state, which it would make in its first step.
+
+    Then it would lie between what a step leaves free, which later steps could not use.
+    """
+    counter = device if optimizer.defaults["fused"] else torch.device("cpu")
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            optimizer.state[parameter] = {
+                "step": torch.zeros((), device=counter),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
 
 
 def _memory_format(training: TrainingConfig, processes: int) -> torch.memory_format:

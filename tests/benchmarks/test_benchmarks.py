@@ -85,3 +85,27 @@ def test_a_failing_benchmark_fails_the_command(
 def test_every_benchmark_is_there() -> None:
     for name in bench.SCRIPTS.values():
         assert (bench.folder() / name).is_file(), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "small"),
+    [
+        ("step", "--preset market1501 --ngf 4 --batch 2"),
+        ("generate", "--preset deepfashion --ngf 4 --poses 2"),
+        ("data", "--images 8"),
+        ("eval", "--pairs 8 --memory 40 --share 2"),
+        ("startup", ""),
+    ],
+)
+def test_each_benchmark_compares_both_sides(name: str, small: str, tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    command = ["bench", name, "--json", str(file), "--rounds", "1", *small.split()]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    result = json.loads(file.read_text())
+    assert result["benchmark"] == name
+    for case in result["cases"]:
+        kinds = {key.partition("_")[0] for key in case if key.endswith(("_s", "_bytes"))}
+        assert kinds == {"ours", "plain"}, case
+        assert case["ratio"] > 0

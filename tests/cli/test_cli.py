@@ -242,6 +242,20 @@ def test_eval_scores_the_model_beside_the_baseline(
         assert picture.format == "PNG"
 
 
+def test_eval_in_another_precision_says_so(run: Path, tmp_path: Path) -> None:
+    words = ["eval", str(run), "--metrics", "ssim", "--limit", "2", "--out"]
+    subjects, values = [], []
+    for precision in ("32", "bf16"):
+        out = tmp_path / precision
+        assert CliRunner().invoke(app, [*words, str(out), "--precision", precision]).exit_code == 0
+        scores = json.loads((out / "scores.json").read_text())
+        subjects.append(scores["subject"]["precision"])
+        values.append(scores["evaluations"][0]["rows"]["patn"]["ssim"]["value"])
+    assert subjects == ["32", "bf16"]
+    assert values[0] != values[1]
+    assert abs(values[0] - values[1]) < 0.05
+
+
 def test_generate_from_photo_and_poses(run: Path, tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     Image.new("RGB", (48, 96), (200, 30, 30)).save(photo)

@@ -161,6 +161,8 @@ def test_one_picture_is_enough(score: Callable, folders: Path) -> None:
         (["--set", "fid.network=tf", "--metrics", "l1"], "--set fid.…: no column or metric"),
         (["--metrics", "ssim", "--set", "ssim.taps=51"], "ssim"),
         (["--data", "people"], "--data is not for --results"),
+        (["--precision", "bf16"], "--precision is not for --results"),
+        (["--compile"], "--compile is not for --results"),
     ],
 )
 def test_wrong_words_are_explained(score: Callable, words: list[str], sentence: str) -> None:

@@ -59,7 +59,7 @@ def test_an_interrupted_evaluation_makes_only_what_is_missing(stream, pairs, enc
 
 def test_pictures_of_something_else_are_refused(tmp_path):
     SavedImages(tmp_path / "kept", MADE, to_uint8)
-    with pytest.raises(DataError, match="made from other weights or data"):
+    with pytest.raises(DataError, match="made from other weights, data or numbers"):
         SavedImages(tmp_path / "kept", {**MADE, "weights": "cd34"}, to_uint8)
     (tmp_path / "kept" / MADE_FROM).unlink()
     (tmp_path / "kept" / "photo.png").write_bytes(b"")

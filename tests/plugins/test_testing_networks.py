@@ -45,6 +45,8 @@ def failed(report: Report) -> set[str]:
         ("Unbounded", {"range"}),
         ("Sigmoid", {"range"}),
         ("IgnoresPose", {"uses"}),
+        ("OtherInTwoSteps", {"two-steps"}),
+        ("SharesTheFirst", {"two-steps"}),
         ("Unused", {"gradients", "bf16"}),
         ("Frozen", {"gradients", "bf16"}),
         ("NumpyNoise", {"seeded"}),

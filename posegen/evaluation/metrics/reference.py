@@ -1,7 +1,7 @@
 """Reference images of scores of distributions, and what was computed from them once.
 
 A training split has tens of thousands of images, and its features under a network never change. So
-they are kept in `$POSEGEN_CACHE/features` (by default `~/.cache/posegen/features`), in files whose
+they are kept in the folder `features` of posegen's cache, beside the pulled weights, in files whose
 names are digests of all that the numbers depend on. Deleting the folder only costs time.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +26,7 @@ from posegen.core.contracts import PairDataset
 from posegen.core.errors import DataError
 from posegen.core.metrics import ReferenceImages
 from posegen.data.pictures import decode
+from posegen.weights.cache import cache_folder
 from posegen.weights.files import write_tensors
 
 #: Goes up when the code computes other numbers from the same images.
@@ -264,5 +264,4 @@ def _digest(preparation: str, contents: Iterator[tuple[str, bytes]]) -> str:
 
 
 def _folder() -> Path:
-    root = os.environ.get("POSEGEN_CACHE")
-    return (Path(root).expanduser() if root else Path.home() / ".cache" / "posegen") / "features"
+    return cache_folder().parent / "features"

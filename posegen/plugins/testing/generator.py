@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from posegen.core import Generator, GeneratorOutput, GeneratorSpec, Kind, TaskInfo
-from posegen.plugins.testing.inputs import JOINTS, SIZES, Size, images, poses
+from posegen.plugins.testing.inputs import JOINTS, SIZES, Size, differs, images, poses
 from posegen.plugins.testing.network_case import Inputs, NetworkCase, pushed, reached
 from posegen.plugins.testing.networks import NETWORK
 from posegen.plugins.testing.report import Check, Report, check
@@ -173,4 +173,33 @@ def uses(case: GeneratorCase) -> str | None:
     return None if target_pose else "the image does not depend on `target_pose`"
 
 
-GENERATOR: tuple[Check[GeneratorCase], ...] = (size_multiple, shape, value_range, uses, *NETWORK)
+@check(
+    "two-steps",
+    asks="`generate_from(encode_source(source, …), target_pose)` is what `forward` gives; "
+    "so it is with the code of one source for many poses",
+    where="posegen.core.Generator.generate_from",
+)
+def two_steps(case: GeneratorCase) -> str | None:
+    """Encoding the source once for many poses changes nothing."""
+    network, (source, here, there) = case.trained()
+    assert isinstance(network, Generator)
+    network.eval()
+    with torch.no_grad():
+        code = network.encode_source(source, here)
+        if differs(
+            network.generate_from(code, there).image, case.call(network, (source, here, there))
+        ):
+            return "in two steps the image is another"
+        one = network.encode_source(source[:1], here[:1])
+        if any(len(part) != 1 for part in one):
+            return "what `encode_source` returns for one source is not of batch size 1"
+        expanded = tuple(part.expand(len(there), *part.shape[1:]) for part in one)
+        alone = source[:1].expand_as(source), here[:1].expand_as(here), there
+        same = not differs(network.generate_from(expanded, there).image, case.call(network, alone))
+    return None if same else "with one source's code for several poses the image is another"
+
+
+GENERATOR: tuple[Check[GeneratorCase], ...] = (
+    *(size_multiple, shape, value_range, uses, two_steps),
+    *NETWORK,
+)

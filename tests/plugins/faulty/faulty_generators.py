@@ -90,6 +90,19 @@ class IgnoresPose(Good):
         return super().forward(source, source_pose, source_pose)
 
 
+class OtherInTwoSteps(Good):
+    def generate_from(self, code: tuple[Tensor, ...], target_pose: Tensor) -> GeneratorOutput:
+        return super().generate_from((code[0].flip(3), code[1]), target_pose)
+
+
+class SharesTheFirst(Good):
+    def encode_source(self, source: Tensor, source_pose: Tensor) -> tuple[Tensor, ...]:
+        return source, source_pose, torch.zeros(2)
+
+    def generate_from(self, code: tuple[Tensor, ...], target_pose: Tensor) -> GeneratorOutput:
+        return super().generate_from(code[:2], target_pose)
+
+
 class Detached(Good):
     def code(self, joined: Tensor) -> Tensor:
         return super().code(joined).detach()
