@@ -242,12 +242,14 @@ def test_eval_scores_the_model_beside_the_baseline(
         assert picture.format == "PNG"
 
 
-def test_eval_in_another_precision_says_so(run: Path, tmp_path: Path) -> None:
-    words = ["eval", str(run), "--metrics", "ssim", "--limit", "2", "--out"]
+def test_eval_in_another_precision_says_so(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["eval", run, "--metrics", "ssim", "--limit", "2", "--out"]
     subjects, values = [], []
     for precision in ("32", "bf16"):
         out = tmp_path / precision
-        assert CliRunner().invoke(app, [*words, str(out), "--precision", precision]).exit_code == 0
+        assert call(capsys, *words, out, "--precision", precision)[0] == 0
         scores = json.loads((out / "scores.json").read_text())
         subjects.append(scores["subject"]["precision"])
         values.append(scores["evaluations"][0]["rows"]["patn"]["ssim"]["value"])
