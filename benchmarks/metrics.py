@@ -21,6 +21,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -232,19 +233,19 @@ def difference(pairs: Pairs) -> dict[str, float]:
 
 def streamed(count: int, size: tuple[int, int]) -> float:
     """Stream so many pairs through the four metrics; return by how many MiB peak memory grew."""
-    scored(BATCH, size)  # what PyTorch loads for itself is not counted
+    some = Pairs(8 * BATCH, size)  # again and again: only what metrics keep and use is to grow
+    scored(some, len(some))  # what PyTorch loads for itself is not counted
     before = resident_mib()
-    scored(count, size)
+    scored(some, count)
     return round(resident_mib(peak=True) - before, 1)
 
 
-def scored(count: int, size: tuple[int, int]) -> None:
-    """Score pairs that are made batch by batch."""
+def scored(pairs: Pairs, count: int) -> None:
+    """Score so many pairs."""
     wanted = metrics().values()
-    for seed in range(0, count, BATCH):
-        for batch in Pairs(min(BATCH, count - seed), size, seed).batches():
-            for metric in wanted:
-                metric.update(batch)
+    for batch in islice(chain.from_iterable(iter(pairs.batches, None)), -(-count // BATCH)):
+        for metric in wanted:
+            metric.update(batch)
     for metric in wanted:
         metric.compute()
 

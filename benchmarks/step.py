@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from posegen.training import Stepper, build_method
 
 OPTIONS = {"market1501": MARKET1501, "deepfashion": DEEPFASHION}
 NETWORKS = {"netG": "generator", "netD_PP": "appearance", "netD_PB": "shape"}
+_CPU = torch.device("cpu")
 BATCH = {"market1501": 8, "deepfashion": 2}
 
 
@@ -34,10 +36,11 @@ def main() -> None:
     """Run the benchmark."""
     options = arguments()
     if options.side:
-        print(json.dumps(growth(options.side, options.preset[0], options.ngf[0], options.batch)))
+        setting = (options.preset[0], options.ngf[0], options.batch, options.set)
+        print(json.dumps(growth(options.side, *setting)))
         return
     cases = [
-        case(name, ngf, options.batch or BATCH[name], options.rounds)
+        case(name, ngf, options.batch or BATCH[name], options)
         for name, ngf in product(options.preset or OPTIONS, options.ngf or (32, 64))
     ]
     report("step", cases, options.json)
@@ -49,17 +52,21 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--preset", action="append", choices=OPTIONS, help="repeatable; both")
     made.add_argument("--ngf", action="append", type=int, help="width, repeatable; 32 and 64")
     made.add_argument("--batch", type=int, help="pairs; by default what two cores can do")
+    made.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="of ours, repeatable"
+    )
     made.add_argument("--side", choices=("ours", "plain"), help="only MiB of growth of this side")
     return made.parse_args()
 
 
-def case(name: str, ngf: int, batch: int, rounds: int) -> Case:
+def case(name: str, ngf: int, batch: int, options: argparse.Namespace) -> Case:
     """Measure one preset at one width."""
-    plain, stepper = both(name, ngf, batch)
+    plain, stepper = both(name, ngf, batch, settings=options.set)
     given = random_batch(name, batch)
     inputs = (given.source, given.target, given.source_pose, given.target_pose)
-    times = in_turn(lambda: stepper.step(given), lambda: plain(*inputs), rounds)
-    flags = ("--preset", name, "--ngf", str(ngf), "--batch", str(batch))
+    times = in_turn(lambda: stepper.step(given), lambda: plain(*inputs), options.rounds)
+    flags = ["--preset", name, "--ngf", str(ngf), "--batch", str(batch)]
+    flags += [word for text in options.set for word in ("--set", text)]
     ours_mib, plain_mib = (afresh("--side", side, *flags) for side in ("ours", "plain"))
     return {
         "name": f"{name}, ngf {ngf}, batch {batch}",
@@ -73,19 +80,20 @@ def case(name: str, ngf: int, batch: int, rounds: int) -> Case:
     }
 
 
-def growth(side: str, name: str, ngf: int, batch: int) -> float:
+def growth(side: str, name: str, ngf: int, batch: int, settings: Sequence[str]) -> float:
     """Return by how many MiB the peak of this process grows with networks and two steps."""
-    steps(side, name, 4, 1)  # what PyTorch loads and compiles for itself is not counted
+    steps(side, name, 4, 1, settings)  # what PyTorch loads for itself is not counted
     before = resident_mib()
-    steps(side, name, ngf, batch)
+    steps(side, name, ngf, batch, settings)
     return resident_mib(peak=True) - before
 
 
-def steps(side: str, name: str, ngf: int, batch: int) -> None:
+def steps(side: str, name: str, ngf: int, batch: int, settings: Sequence[str]) -> None:
     """Build one side and run two steps."""
     given = random_batch(name, batch)
     if side == "ours":
-        stepper = Stepper(ours(name, ngf, batch), configuration(name, ngf, batch))
+        config = configuration(name, ngf, batch, settings)
+        stepper = Stepper(ours(name, ngf, batch, settings), config)
         for _ in range(2):
             stepper.step(given)
     else:
@@ -94,10 +102,12 @@ def steps(side: str, name: str, ngf: int, batch: int) -> None:
             plain(given.source, given.target, given.source_pose, given.target_pose)
 
 
-def both(name: str, ngf: int, batch: int) -> tuple[PlainStep, Stepper]:
-    """Return both sides with the same weights."""
+def both(
+    name: str, ngf: int, batch: int, device: torch.device = _CPU, settings: Sequence[str] = ()
+) -> tuple[PlainStep, Stepper]:
+    """Return both sides with the same weights; `settings` are of ours, as of `--set`."""
     torch.manual_seed(0)
-    plain, method = PlainStep(OPTIONS[name], ngf), ours(name, ngf, batch)
+    plain, method = PlainStep(OPTIONS[name], ngf), ours(name, ngf, batch, settings)
     for published, network in NETWORKS.items():
         given = plain.networks[published].state_dict()
         _, tensors = PATNOfficial().convert(given, Path(published))
@@ -105,17 +115,25 @@ def both(name: str, ngf: int, batch: int) -> tuple[PlainStep, Stepper]:
         method.networks[network].load_state_dict(own | tensors)
     perceptual = next(loss for loss in method.frozen if hasattr(loss, "vgg"))
     perceptual.vgg.load_state_dict(plain.vgg.state_dict())
-    return plain, Stepper(method, configuration(name, ngf, batch))
+    for module in (*plain.networks.values(), plain.vgg):
+        module.to(device)
+    return plain, Stepper(method, configuration(name, ngf, batch, settings), device)
 
 
-def ours(name: str, ngf: int, batch: int) -> Method:
+def ours(name: str, ngf: int, batch: int, settings: Sequence[str] = ()) -> Method:
     """Return our method of a preset."""
-    config = configuration(name, ngf, batch)
-    height, width = config.data.options["image_size"]
-    return build_method(config, TaskInfo((height, width), 18))
+    return build_method(configuration(name, ngf, batch, settings), TaskInfo(size_of(name), 18))
 
 
-def configuration(name: str, ngf: int, batch: int) -> ExperimentConfig:
+def size_of(name: str) -> tuple[int, int]:
+    """Return the height and width of a preset's images."""
+    height, width = preset("patn", name)["data"]["image_size"]
+    return height, width
+
+
+def configuration(
+    name: str, ngf: int, batch: int, settings: Sequence[str] = ()
+) -> ExperimentConfig:
     """Return a preset at some width, with what needs files replaced by what costs the same."""
     parts = ("generator", "discriminators.appearance", "discriminators.shape")
     return experiment(
@@ -125,13 +143,14 @@ def configuration(name: str, ngf: int, batch: int) -> ExperimentConfig:
             *(f"{part}.ngf={ngf}" for part in parts),
             'losses.perceptual.layers=["relu1_2"]',
             f"training.batch_size={batch}",
+            *settings,
         ],
     )
 
 
 def random_batch(name: str, count: int) -> Batch:
     """Return a batch of noise of the preset's size."""
-    size = configuration(name, 4, count).data.options["image_size"]
+    size = size_of(name)
     random = torch.Generator().manual_seed(0)
 
     def draw(channels: int) -> torch.Tensor:

@@ -15,6 +15,7 @@ SCRIPTS = {
     "data": "data.py",
     "eval": "metrics.py",
     "startup": "startup.py",
+    "scaling": "scaling.py",
 }
 
 

@@ -93,6 +93,11 @@ class Batch:
             raise ValueError(f"the data set has no {missing[0]!r}, which a discriminator asks for")
         return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim=1)
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **moved)  # type: ignore[arg-type]
+
     def in_memory_format(self, layout: torch.memory_format) -> Batch:
         """Return the batch with its images, masks and maps in a memory format."""
         images = {

@@ -130,6 +130,11 @@ class Metric(torchmetrics.Metric, ABC):
         return None
 
 
+#: Small tensors that stay between large ones that go keep the heap from being used again: of this
+#: many, one is made.
+_LOOSE = 64
+
+
 class PerImageMetric(Metric):
     """A score that is the mean of one value per image; subclasses give that value."""
 
@@ -146,6 +151,8 @@ class PerImageMetric(Metric):
     def update(self, batch: ScoredBatch) -> None:
         """Take a batch in."""
         self.values.append(self.score(batch).detach().double())
+        if len(self.values) == _LOOSE:
+            self.values[:] = [torch.cat(self.values)]
 
     def per_image(self) -> Tensor:
         """Return the values so far: (N,) float64."""

@@ -34,6 +34,7 @@ from posegen.config import ExperimentConfig, experiment
 from posegen.core import Batch, Method, TaskInfo
 from posegen.training import Stepper, build_method
 
+_CPU = torch.device("cpu")
 _DEFAULT = Path(__file__).parents[3] / "tests" / "data" / "golden"
 FOLDER = Path(os.environ.get("POSEGEN_GOLDEN_DIR") or _DEFAULT)
 CASES = sorted(p for p in FOLDER.glob("*.json") if p.with_suffix(".safetensors").is_file())
@@ -146,11 +147,12 @@ def test_the_generator_makes_the_recorded_images(case: Case) -> None:
         torch.testing.assert_close(made, wanted, atol=1e-4, rtol=0)
 
 
-def engine_run(case: Case) -> list[dict[str, float]]:
-    stepper = Stepper(case.method, case.config, device=torch.device("cpu"))
+def engine_run(case: Case, device: torch.device = _CPU) -> list[dict[str, float]]:
+    stepper = Stepper(case.method, case.config, device)
+    batch = case.batch.to(device)
     losses = []
     for _ in case.losses:
-        terms = {name: float(value) for name, value in stepper.step(case.batch).items()}
+        terms = {name: float(value) for name, value in stepper.step(batch).items()}
         losses.append({theirs: terms[ours] for ours, theirs in TERMS.items()})
         losses[-1]["pair_L1loss"] = terms["generator/l1"] + terms["generator/perceptual"]
     return losses
@@ -161,6 +163,17 @@ def test_the_engines_losses_are_the_recorded_ones(case: Case) -> None:
     made = engine_run(case)
     assert len(made) == 3
     for ours, wanted in zip(made, case.losses, strict=True):
+        assert ours == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("option", ["", "channels_last", "compile", "cuda_graphs"])
+def test_the_engines_losses_on_a_gpu_are_the_recorded_ones(case: Case, option: str) -> None:
+    """In full float32, with one option on at a time."""
+    changed = {"tf32": False, "channels_last": False} | ({option: True} if option else {})
+    training = case.config.training.model_copy(update=changed)
+    on_gpu = replace(case, config=case.config.model_copy(update={"training": training}))
+    for ours, wanted in zip(engine_run(on_gpu, torch.device("cuda")), case.losses, strict=True):
         assert ours == pytest.approx(wanted, rel=1e-3)
 
 
