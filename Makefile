@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test test-slow lint docs clean
+.PHONY: setup demo test test-slow lint docs wheels clean
 
 setup: $(VENV)/.done
 
@@ -40,6 +40,15 @@ test-slow: setup
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# What scripts/gpu_check.py needs beside PyTorch, for a machine without a network; there:
+# pip install --no-index --no-deps .whl/*
+WHEELS_FOR ?= 3.12
+wheels: setup
+	rm -rf .whl
+	$(BIN)/python -m pip wheel --quiet --no-deps -w .whl . plugins/posegen-patn
+	$(BIN)/python -m pip download --quiet -d .whl --only-binary=:all: --python-version $(WHEELS_FOR) \
+		--platform manylinux_2_17_x86_64 pydantic pluggy safetensors pytest
 
 clean:
 	rm -rf demo runs site .pytest_cache .mypy_cache .ruff_cache

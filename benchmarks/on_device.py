@@ -122,12 +122,22 @@ def overfit(precision: str, steps: int, device: torch.device) -> list[float]:
     return [float(found["generator/l1"]) for found in terms]
 
 
-@cache
 def step_flops(preset: str, ngf: int) -> float:
-    """Return the floating-point operations of our step for one pair.
+    """Return the floating-point operations of our step for one pair; see `parts_of_step`."""
+    return parts_of_step(preset, ngf)[3]
 
-    The generator goes forward once and back (twice as much); each discriminator once more forward
-    and back to the image, and twice forward and back to its weights; VGG twice forward, once back.
+
+@cache
+def parts_of_step(preset: str, ngf: int) -> tuple[float, float, float, float, float]:
+    """Count floating-point operations for one pair.
+
+    In our step the generator goes forward once and back (twice as much); each discriminator once
+    forward and back to the image, and twice forward and back to its weights; VGG twice forward and
+    once back. In the plain one, discriminators and VGG always go back to their weights as well.
+
+    Returns:
+        Of one pass forward of the generator, both discriminators and VGG; of our step; of the plain
+        one.
     """
     options = OPTIONS[preset]
     shared = (ngf, options.norm, 0.0)
@@ -136,12 +146,14 @@ def step_flops(preset: str, ngf: int) -> float:
         judges = [Discriminator(inputs, *shared, sigmoid=False) for inputs in (6, 21)]
         image, pose = (torch.empty(1, channels, *size_of(preset)) for channels in (3, 18))
         made = flops(lambda: generator(image, pose, pose))
-        judged = sum(
-            flops(lambda judge=judge, other=other: judge(torch.cat([image, other], dim=1)))
-            for judge, other in zip(judges, (image, pose), strict=True)
-        )
+        judged = flops(lambda: judges[0](torch.cat([image, image], dim=1)))
+        judged += flops(lambda: judges[1](torch.cat([image, pose], dim=1)))
         seen = flops(lambda: vgg(image))
-    return 3 * made + (2 + 6) * judged + 3 * seen
+    return (
+        *(made, judged, seen),
+        3 * made + (2 + 6) * judged + 3 * seen,
+        3 * made + (3 + 6) * judged + 4 * seen,
+    )
 
 
 def flops(run: Callable[[], object]) -> int:

@@ -105,7 +105,7 @@ def evaluate(
         "kind": "model",
         "path": None if path is None else str(path),
         "model": model.config.model,
-        "weights": weights_digest(model.generator),
+        "weights": weights_digest(model.generator.state_dict()),
         "precision": model.speed.precision,
         "data": stored,
         "limit": limit,
@@ -275,7 +275,7 @@ def _saved(
         )
     rounding = roundings.pop()
     made_from = {
-        "weights": weights_digest(model.generator),
+        "weights": weights_digest(model.generator.state_dict()),
         "precision": model.speed.precision,
         "data": data,
         "rounding": rounding,

@@ -175,7 +175,7 @@ def _about(model: PoseTransfer, size: tuple[int, int], inputs: Inputs) -> dict[s
         "model": config.model,
         "preset": config.preset,
         "licence": config.licence,
-        "weights_sha256": weights_digest(model.generator),
+        "weights_sha256": weights_digest(model.generator.state_dict()),
         "inputs": inputs,
         "image_size": list(size),
         "layout": model.layout,

@@ -74,7 +74,7 @@ def _of_model(subject: Subject, device: str) -> Pictures:
     if path is None:
         raise DataError("the scored model was in memory only.")
     model = load_model(path, device)
-    if about.get("weights") not in (None, weights_digest(model.generator)):
+    if about.get("weights") not in (None, weights_digest(model.generator.state_dict())):
         raise DataError(
             f"{path}: the weights are not those that were scored; run `posegen eval` again."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -162,14 +163,17 @@ class Stepper:
         if not self.process.distributed:
             return network
         device = self.process.device
-        return DistributedDataParallel(
-            network,
-            device_ids=[device] if device.type == "cuda" else None,
-            # Buffers stay each process's own: broadcasting them between a discriminator's two
-            # passes would change what the first one needs for its gradient.
-            broadcast_buffers=False,
-            gradient_as_bucket_view=True,
-        )
+        with warnings.catch_warnings():
+            # Its successor in PyTorch 2.15 is another thing: it synchronises once at the start.
+            warnings.filterwarnings("ignore", ".*broadcast_buffers", FutureWarning)
+            return DistributedDataParallel(
+                network,
+                device_ids=[device] if device.type == "cuda" else None,
+                # Buffers stay each process's own: broadcasting them between a discriminator's two
+                # passes would change what the first one needs for its gradient.
+                broadcast_buffers=False,
+                gradient_as_bucket_view=True,
+            )
 
     def _optimizer(self, phase: str) -> torch.optim.Adam:
         options, device = self.config.optimizer, self.process.device

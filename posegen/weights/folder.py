@@ -99,10 +99,10 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     network.load_state_dict(dict(tensors))
 
 
-def weights_digest(network: nn.Module) -> str:
+def weights_digest(tensors: Mapping[str, Tensor]) -> str:
     """Return the sha256 of a network's tensors, names and types included, wherever they are."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

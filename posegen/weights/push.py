@@ -21,8 +21,8 @@ from posegen.weights.cache import check_name, find
 from posegen.weights.card import Facts, card
 from posegen.weights.description import TENSORS, read_config
 from posegen.weights.files import write_atomically, write_json
-from posegen.weights.folder import open_weights, save_weights
-from posegen.weights.scores import read_scores
+from posegen.weights.folder import open_weights, save_weights, weights_digest
+from posegen.weights.scores import read_scores, read_subject
 
 Stored = Literal["float32", "bfloat16", "float16"]
 
@@ -49,7 +49,7 @@ class Materials:
 def materials(path: str | Path) -> Materials:
     """Find what there is of a run, a folder of weights, or pulled weights.
 
-    Of a run: its scores, where they are not older than the weights, and its last sample grid.
+    Of a run: its scores, where they are of these weights, and its last sample grid.
 
     Raises:
         WeightsError: where there are no weights, or a file that cannot be shared.
@@ -74,8 +74,8 @@ def _of_run(weights: Path) -> Materials:
     if scores is None or not scores.is_file():
         scores = None
         notes.append("there are no scores; `posegen eval` computes them")
-    elif scores.stat().st_mtime < (weights / TENSORS).stat().st_mtime:
-        notes.append(f"{scores} is left out, because it is older than the weights; score them anew")
+    elif read_subject(scores) != weights_digest(open_weights(weights)[1]):
+        notes.append(f"{scores} is left out, because it is of other weights; score these anew")
         scores = None
     grids = sorted((run / "samples").glob("*.png"))
     return Materials(weights, scores, tuple(grids[-1:]), notes=tuple(notes))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from posegen.core.errors import WeightsError
+
+T = TypeVar("T")
 
 #: The version of the file that is read (`posegen.evaluation.record` writes it).
 SCHEMA = 2
@@ -61,6 +64,20 @@ def read_scores(file: Path) -> tuple[Table, ...]:
     Raises:
         WeightsError: where it is not one that this version reads.
     """
+    return _read(file, lambda content: tuple(map(_table, content["evaluations"])))
+
+
+def read_subject(file: Path) -> str | None:
+    """Return the digest of the weights that a `scores.json` is of, where it is of a model.
+
+    Raises:
+        WeightsError: as `read_scores`.
+    """
+    found: str | None = _read(file, lambda content: content["subject"].get("weights"))
+    return found
+
+
+def _read(file: Path, take: Callable[[dict[str, Any]], T]) -> T:
     try:
         content = json.loads(file.read_bytes())
         if content["schema"] != SCHEMA:
@@ -68,7 +85,7 @@ def read_scores(file: Path) -> tuple[Table, ...]:
                 f"{file}: schema {content['schema']!r}, and schema {SCHEMA} is read; run `posegen "
                 "eval` again."
             )
-        return tuple(map(_table, content["evaluations"]))
+        return take(content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(
             f"{file}: not as `posegen eval` writes it ({type(error).__name__}: {error}); run it "

@@ -9,6 +9,9 @@ import pytest
 import step
 import torch
 from measure import in_turn, resident_mib
+from on_device import parts_of_step
+from plain.step import PlainStep
+from torch.utils.flop_counter import FlopCounterMode
 from typer.testing import CliRunner
 
 from posegen.cli import bench
@@ -34,6 +37,16 @@ def test_both_sides_of_the_step_are_the_same_networks(preset: str) -> None:
     torch.testing.assert_close(made, wanted, atol=1e-5, rtol=0)
     scores = scores.sigmoid() if preset == "market1501" else scores
     torch.testing.assert_close(scores, seen, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("preset", ["market1501", "deepfashion"])
+def test_the_operations_of_a_step_are_as_counted(preset: str) -> None:
+    plain = PlainStep(step.OPTIONS[preset], 16)
+    batch = step.random_batch(preset, 1)
+    with FlopCounterMode(display=False) as counter:
+        plain(batch.source, batch.target, batch.source_pose, batch.target_pose)
+    # Gradients of the images that come in are not computed, but belong to the formula.
+    assert counter.get_total_flops() == pytest.approx(parts_of_step(preset, 16)[4], rel=0.1)
 
 
 def test_sides_take_turns_after_a_warm_up() -> None:

@@ -20,7 +20,7 @@ from posegen.core import ConfigError, WeightsError
 from posegen.plugins.entries import CatalogueFile
 from posegen.weights.bundle import file_digest
 from posegen.weights.card import card
-from posegen.weights.folder import open_weights, save_weights
+from posegen.weights.folder import open_weights, save_weights, weights_digest
 from posegen.weights.pull import pull, request
 from posegen.weights.push import facts, materials, push, without_paths
 from posegen.weights.scores import read_scores
@@ -34,7 +34,7 @@ def score(value: float | None, **more: Any) -> dict[str, Any]:
     return {**told, "direction": "higher", "protocol": "11×11 window | σ 1.5", **more}
 
 
-SCORES = {
+SCORES: dict[str, Any] = {
     "schema": 2,
     "posegen": "0.1.0",
     "subject": {"kind": "model", "path": "/home/somebody/runs/first", "model": "patn"},
@@ -60,7 +60,8 @@ def run(folder: Path, tmp_path: Path, config: Callable[..., Any]) -> Path:
     tensors = load_file(folder / "model.safetensors")
     save_weights(path / "weights", config(training=training, preset="tiny"), tensors)
     (path / "config.toml").write_text("")
-    (path / "scores.json").write_text(json.dumps(SCORES))
+    subject = {**SCORES["subject"], "weights": weights_digest(tensors)}
+    (path / "scores.json").write_text(json.dumps({**SCORES, "subject": subject}))
     (path / "samples").mkdir()
     for step, colour in ((1, "red"), (2, "blue")):
         Image.new("RGB", (4, 4), colour).save(path / "samples" / f"step-{step}.png")
@@ -173,17 +174,18 @@ def test_what_a_type_cannot_hold_is_refused(run: Path, tmp_path: Path) -> None:
     name = min(name for name, tensor in tensors.items() if tensor.is_floating_point())
     tensors[name] = tensors[name] + 1e6
     save_weights(run / "weights", config, tensors)
-    os.utime(run / "scores.json")
     with pytest.raises(WeightsError, match=rf"--dtype float16: '{name}' .* too large"):
         push(run, str(tmp_path / "half"), licence="MIT", stored="float16")
     assert not (tmp_path / "half").exists()
     push(run, str(tmp_path / "half"), licence="MIT", stored="bfloat16")
 
 
-def test_scores_older_than_the_weights_are_left_out(run: Path, tmp_path: Path) -> None:
-    os.utime(run / "scores.json", (0, 0))
+def test_scores_of_other_weights_are_left_out(run: Path, tmp_path: Path) -> None:
+    config, tensors = open_weights(run / "weights")
+    name = min(tensors)
+    save_weights(run / "weights", config, tensors | {name: tensors[name] + 1})
     pushed = push(run, str(tmp_path / "shared"), licence="MIT")
-    assert "older than the weights" in pushed.notes[0]
+    assert "of other weights" in pushed.notes[0]
     assert not (tmp_path / "shared" / "scores.json").exists()
     assert "None were shared" in (tmp_path / "shared" / "README.md").read_text()
     (run / "scores.json").unlink()

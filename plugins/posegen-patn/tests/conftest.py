@@ -6,11 +6,9 @@ Written from the published layout, layer by layer, and on purpose not from the c
 from __future__ import annotations
 
 import os
-import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -21,9 +19,6 @@ from torch import Tensor
 # The recorded runs used AVX2 kernels. oneDNN reads this before its first convolution, and no test
 # has run yet; test_published_parity.py says why it matters.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
-
-# The plain reference and the recordings are shared with the benchmarks, which are scripts.
-sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 
 Shape = tuple[int, ...]
 Network = Literal["netG", "netD_PP", "netD_PB"]
