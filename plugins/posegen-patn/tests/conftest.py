@@ -6,14 +6,13 @@ Written from the published layout, layer by layer, and on purpose not from the c
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import pytest
 import torch
+from plain.recorded import recorded_weight
 from torch import Tensor
 
 # The recorded runs used AVX2 kernels. oneDNN reads this before its first convolution, and no test
@@ -47,7 +46,7 @@ class Published:
     def weights(self, network: Network) -> dict[str, Tensor]:
         """Key -> tensor, by the formula of the recorded vectors."""
         return {
-            key: formula_weight(f"{network}.{key}", shape)
+            key: recorded_weight(f"{network}.{key}", shape)
             for key, shape in self.shapes(network).items()
         }
 
@@ -95,24 +94,6 @@ class Published:
             yield from self._pair(f"model.{i}.conv_block", 4 * self.ngf)
 
 
-def formula_weight(key: str, shape: Shape) -> Tensor:
-    """The weight that the recorded runs had under `key` (golden/README.md)."""
-    if key.endswith("num_batches_tracked"):
-        return torch.tensor(0)
-    z = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape).astype(np.float32)
-    if key.endswith("running_var"):
-        z = 1 + 0.1 * np.abs(z)
-    elif key.endswith("running_mean"):
-        z = 0.1 * z
-    elif key.endswith("bias"):
-        z = 0.02 * z
-    elif len(shape) == 1:
-        z = 1 + 0.02 * z
-    else:
-        z = z * np.float32(np.sqrt(2 / np.prod(shape[1:])))
-    return torch.from_numpy(z.astype(np.float32))
-
-
 def vgg_weights(convolutions: int) -> dict[str, Tensor]:
     """The first convolutions of a VGG-19 in torchvision's layout, by the formula."""
     shapes = {0: (64, 3), 2: (64, 64), 5: (128, 64), 7: (128, 128)}
@@ -120,7 +101,7 @@ def vgg_weights(convolutions: int) -> dict[str, Tensor]:
     for index, (outputs, inputs) in list(shapes.items())[:convolutions]:
         for name, shape in (("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,))):
             key = f"features.{index}.{name}"
-            tensors[key] = formula_weight(key, shape)
+            tensors[key] = recorded_weight(key, shape)
     return tensors
 
 
