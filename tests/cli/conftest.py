@@ -14,7 +14,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def posegen_call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run the command line; returns its exit code, standard output and standard error."""
     monkeypatch.setenv("COLUMNS", "200")
 

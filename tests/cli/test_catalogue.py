@@ -35,33 +35,31 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_search(posegen_call: Call) -> None:
-    code, out, _ = posegen_call("plugins", "search", "tiny")
+def test_search(call: Call) -> None:
+    code, out, _ = call("plugins", "search", "tiny")
     assert code == 0
     assert "posegen-tiny" in out
     assert "A [tiny] backbone." in out
     assert "posegen-patn" not in out
-    every = json.loads(posegen_call("plugins", "search", "--json")[1])
+    every = json.loads(call("plugins", "search", "--json")[1])
     told = {entry["name"]: entry for entry in every}
     assert told["posegen-tiny"]["installed"] is None
     assert told["posegen-patn"]["installed"] == "0.1.0"
     assert told["posegen-patn"]["kinds"][0] == "generator"
-    code, out, _ = posegen_call("plugins", "search", "nonesuch")
+    code, out, _ = call("plugins", "search", "nonesuch")
     assert code == 0
     assert "Nothing in the catalogue has 'nonesuch'" in out
 
 
-def test_info(posegen_call: Call, lab: Path) -> None:
-    code, out, _ = posegen_call("plugins", "info", "posegen-tiny")
+def test_info(call: Call, lab: Path) -> None:
+    code, out, _ = call("plugins", "info", "posegen-tiny")
     assert code == 0
     for line in ("components   generator tiny", "installed    no", f"catalogue    {lab}"):
         assert line in out
     assert "problem" not in out
     lab.write_text(tomli_w.dumps({"schema": 1, "plugin": [{**PLUGIN, "contract": 2}]}))
-    assert (
-        "problem      written for version 2" in posegen_call("plugins", "info", "posegen-tiny")[1]
-    )
-    code, _, err = posegen_call("plugins", "info", "posegen-tny")
+    assert "problem      written for version 2" in call("plugins", "info", "posegen-tiny")[1]
+    code, _, err = call("plugins", "info", "posegen-tny")
     assert code == 2
     assert "did you mean 'posegen-tiny'" in err
 
@@ -84,46 +82,46 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_install_shows_everything_and_asks(
-    posegen_call: Call, done: list[str], monkeypatch: pytest.MonkeyPatch
+    call: Call, done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    code, out, err = posegen_call("plugins", "install", "posegen-tiny")
+    code, out, err = call("plugins", "install", "posegen-tiny")
     assert code == 1
     for line in ("posegen-tiny 0.2  https://index/tiny.whl", "helper 1.0", "(MIT, no homepage)"):
         assert line in out
     assert "all your rights" in out
     assert "Install these?" in err
     assert done == []
-    code, out, _ = posegen_call("plugins", "install", "posegen-tiny", "--yes")
+    code, out, _ = call("plugins", "install", "posegen-tiny", "--yes")
     assert code == 0
     assert "Installed: posegen-tiny" in out
     assert done == ["posegen-tiny", "helper"]
 
 
-def test_install_refuses_before_asking(posegen_call: Call, done: list[str], lab: Path) -> None:
+def test_install_refuses_before_asking(call: Call, done: list[str], lab: Path) -> None:
     lab.write_text(tomli_w.dumps({"schema": 1, "plugin": [{**PLUGIN, "contract": 2}]}))
-    code, out, err = posegen_call("plugins", "install", "posegen-tiny", "--yes")
+    code, out, err = call("plugins", "install", "posegen-tiny", "--yes")
     assert code == 2
     assert "written for version 2 of the generator contract" in err
     assert out == ""
-    code, out, _ = posegen_call("plugins", "install", "posegen-patn", "--yes")
+    code, out, _ = call("plugins", "install", "posegen-patn", "--yes")
     assert code == 0
     assert "posegen-patn 0.1.0 is installed already" in out
     assert done == []
 
 
-def test_validate(posegen_call: Call, lab: Path, tmp_path: Path) -> None:
-    code, out, _ = posegen_call("registry", "validate")
+def test_validate(call: Call, lab: Path, tmp_path: Path) -> None:
+    code, out, _ = call("registry", "validate")
     assert code == 0
     assert f"{lab}: 1 plugins, 0 weights." in out
     assert "replaced" not in out
     user = tmp_path / "config" / "posegen" / "registry.toml"
     user.parent.mkdir(parents=True)
     user.write_text(tomli_w.dumps({"schema": 1, "plugin": [{**PLUGIN, "licence": "0BSD"}]}))
-    assert f"of {user} is replaced by {lab}." in posegen_call("registry", "validate")[1]
+    assert f"of {user} is replaced by {lab}." in call("registry", "validate")[1]
     user.write_text(tomli_w.dumps({"schema": 1, "plugin": [{**PLUGIN, "licence": "?"}]}))
     for words in ([], [user]):
-        code, _, err = posegen_call("registry", "validate", *words)
+        code, _, err = call("registry", "validate", *words)
         assert code == 2
         assert f"{user}: plugin 'posegen-tiny': licence: '?' is no SPDX licence" in err
-    assert posegen_call("registry", "validate", lab)[0] == 0
+    assert call("registry", "validate", lab)[0] == 0

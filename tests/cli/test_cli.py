@@ -7,13 +7,15 @@ import resource
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import posegen
-from posegen.cli import main
+
+Call = Callable[..., tuple[int, str, str]]
 
 TINY = """
 [data]
@@ -42,27 +44,6 @@ sample_pairs = 2
 def posegen_command(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "posegen", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    """Run the command line in this process."""
-    code = 0
-    try:
-        main.run([str(word) for word in words])
-    except SystemExit as end:
-        code = int(end.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-@pytest.fixture(autouse=True)
-def fresh_consoles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Consoles keep the stream that they were made with; each test has its own."""
-    from posegen.cli import console
-
-    console.output.cache_clear()
-    console.errors.cache_clear()
-    monkeypatch.setenv("COLUMNS", "200")
 
 
 @pytest.fixture(scope="module")
@@ -107,15 +88,15 @@ def test_the_python_api_is_what_it_says() -> None:
         _ = posegen.nothing  # type: ignore[attr-defined]
 
 
-def test_plugins_list(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call(capsys, "plugins", "list")
+def test_plugins_list(call: Call) -> None:
+    code, out, _ = call("plugins", "list")
     assert code == 0
     for word in ("patn-resnet", "posegen-patn", "lpips", "people", "adversarial", "patn-official"):
         assert word in out
-    content = json.loads(call(capsys, "plugins", "list", "--json", "--kind", "model")[1])
+    content = json.loads(call("plugins", "list", "--json", "--kind", "model")[1])
     assert [row["name"] for row in content["components"]] == ["patn"]
     assert content["broken"] == []
-    code, _, err = call(capsys, "plugins", "list", "--kind", "modell")
+    code, _, err = call("plugins", "list", "--kind", "modell")
     assert code == 2
     assert "did you mean 'model'" in err
 
@@ -126,8 +107,8 @@ def test_no_plugins_leaves_the_built_ins() -> None:
     assert packages == {"posegen"}
 
 
-def test_config_show_is_complete_toml(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call(capsys, "config", "show", "--model", "patn", "--set", "generator.ngf=5")
+def test_config_show_is_complete_toml(call: Call) -> None:
+    code, out, _ = call("config", "show", "--model", "patn", "--set", "generator.ngf=5")
     tree = tomllib.loads(out)
     assert code == 0
     assert tree["generator"]["ngf"] == 5
@@ -172,9 +153,9 @@ def test_config_show_is_complete_toml(capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_mistakes_get_a_sentence_and_exit_code_2(
-    words: list[str], sentence: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], sentence: str, run: Path, tmp_path: Path, call: Call
 ) -> None:
-    code, out, err = call(capsys, *(word.format(tmp=tmp_path, run=run) for word in words))
+    code, out, err = call(*(word.format(tmp=tmp_path, run=run) for word in words))
     assert sentence in err
     assert code == 2
     assert "Traceback" not in err + out
@@ -207,11 +188,11 @@ def test_debug_shows_the_traceback() -> None:
 
 
 def test_dry_run_trains_nothing(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(TINY)
-    code, out, _ = call(capsys, "train", "--model", "patn", "--config", "tiny.toml", "--dry-run")
+    code, out, _ = call("train", "--model", "patn", "--config", "tiny.toml", "--dry-run")
     assert code == 0
     assert "generator:" in out and "parameters" in out  # noqa: PT018
     assert "4 training pairs of 32×16, 2 steps of 2" in out
@@ -219,13 +200,13 @@ def test_dry_run_trains_nothing(
 
 
 def test_eval_scores_the_model_beside_the_baseline(
-    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Path, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("POSEGEN_OFFLINE", "1")
     grid = tmp_path / "grid.png"
     words = ["eval", run, "--metrics", "ssim,lpips,psnr,l1", "--limit", "2"]
-    code, out, err = call(capsys, *words, "--grid", grid)
+    code, out, err = call(*words, "--grid", grid)
     assert code == 0
     assert "copy the source" in out
     assert "patn" in out
@@ -236,20 +217,18 @@ def test_eval_scores_the_model_beside_the_baseline(
     rows = scores["evaluations"][0]["rows"]
     assert rows["patn"]["ssim"]["value"] is not None
     assert rows["patn"]["lpips"]["value"] is None
-    printed = json.loads(call(capsys, *words, "--json")[1])
+    printed = json.loads(call(*words, "--json")[1])
     assert printed["evaluations"] == scores["evaluations"]
     with Image.open(grid) as picture:
         assert picture.format == "PNG"
 
 
-def test_eval_in_another_precision_says_so(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_eval_in_another_precision_says_so(run: Path, tmp_path: Path, call: Call) -> None:
     words = ["eval", run, "--metrics", "ssim", "--limit", "2", "--out"]
     subjects = []
     for precision in ("32", "bf16"):
         out = tmp_path / precision
-        assert call(capsys, *words, out, "--precision", precision)[0] == 0
+        assert call(*words, out, "--precision", precision)[0] == 0
         subjects.append(json.loads((out / "scores.json").read_text())["subject"]["precision"])
     assert subjects == ["32", "bf16"]
 

@@ -5,35 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from posegen.cli import main
 from posegen.evaluation.record import write
 from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 
-
-def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    """Run the command line in this process."""
-    code = 0
-    try:
-        main.run([str(word) for word in words])
-    except SystemExit as end:
-        code = int(end.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-@pytest.fixture(autouse=True)
-def fresh_consoles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Consoles keep the stream that they were made with; each test has its own."""
-    from posegen.cli import console
-
-    console.output.cache_clear()
-    console.errors.cache_clear()
-    monkeypatch.setenv("COLUMNS", "80")
+Call = Callable[..., tuple[int, str, str]]
 
 
 def scores(folder: Path, shift: float, version: int = 1) -> Path:
@@ -58,9 +39,10 @@ def both(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_table_says_what_is_sure(
-    capsys: pytest.CaptureFixture[str], both: tuple[Path, Path]
+    call: Call, both: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, out, err = call(capsys, "compare", *both)
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, err = call("compare", *both)
     assert (code, err) == (0, "")
     assert "protocol: posegen-1:as-is v1 · pairs: 30" in out
     rows = {line.split("│")[1].strip(): line.split("│")[2:-1] for line in out.splitlines()
@@ -76,8 +58,8 @@ def test_the_table_says_what_is_sure(
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_json_and_columns(capsys: pytest.CaptureFixture[str], both: tuple[Path, Path]) -> None:
-    code, out, _ = call(capsys, "compare", *both, "--metric", "ssim,fid", "--json")
+def test_json_and_columns(call: Call, both: tuple[Path, Path]) -> None:
+    code, out, _ = call("compare", *both, "--metric", "ssim,fid", "--json")
     assert code == 0
     content = json.loads(out)
     assert (content["a"], content["b"]) == tuple(map(str, both))
@@ -85,9 +67,7 @@ def test_json_and_columns(capsys: pytest.CaptureFixture[str], both: tuple[Path, 
     assert content["columns"][0]["verdict"] == "B better: interval excludes 0"
 
 
-def test_mistakes_are_one_sentence(
-    capsys: pytest.CaptureFixture[str], both: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_mistakes_are_one_sentence(call: Call, both: tuple[Path, Path], tmp_path: Path) -> None:
     newer = scores(tmp_path / "newer", 0.0, version=2)
     for words, sentence in [
         ([both[0], newer], "scores of different protocols cannot be compared"),
@@ -95,7 +75,7 @@ def test_mistakes_are_one_sentence(
         ([both[0], tmp_path], "no scores.json in it"),
         ([both[0], both[0]], "given twice"),
     ]:
-        code, out, err = call(capsys, "compare", *words)
+        code, out, err = call("compare", *words)
         assert (code, out) == (2, "")
         assert sentence in " ".join(err.split())
 

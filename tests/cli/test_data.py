@@ -45,17 +45,15 @@ workers = 1
 """
 
 
-def test_prepare_check_train_eval(
-    raw: Any, dots: ModuleType, tmp_path: Path, posegen_call: Call
-) -> None:
+def test_prepare_check_train_eval(raw: Any, dots: ModuleType, tmp_path: Path, call: Call) -> None:
     """The whole way, on Market-1501's own folders made of dots."""
     out, run = tmp_path / "market", tmp_path / "run"
     words = ("data", "prepare", "market1501", raw.market(), out, "--detector", "dots")
-    code, said, err = posegen_call(*words)
+    code, said, err = call(*words)
     assert code == 0, err
     assert re.search(r"pairs +14 +12", said)
     assert re.search(r"pairs in the published files +263,632 +12,000", said)
-    code, said, err = posegen_call("data", "check", out, "--html", tmp_path / "check.html")
+    code, said, err = call("data", "check", out, "--html", tmp_path / "check.html")
     assert code == 0, said + err
     assert (tmp_path / "check.html").stat().st_size > 10_000
 
@@ -82,47 +80,45 @@ def test_prepare_check_train_eval(
     assert "0." in said
 
 
-def test_skip_bad_trains_on_the_rest(raw: Any, tmp_path: Path, posegen_call: Call) -> None:
+def test_skip_bad_trains_on_the_rest(raw: Any, tmp_path: Path, call: Call) -> None:
     out = tmp_path / "market"
-    posegen_call("data", "prepare", "market1501", raw.market(), out, "--detector", "dots")
+    call("data", "prepare", "market1501", raw.market(), out, "--detector", "dots")
     (out / "market_data" / "train" / "0007_c1s1_000004_01.jpg").write_bytes(b"x")
     words = ("data", "show", out, "--out", tmp_path / "p.png", "--count", "14")
-    code, _, err = posegen_call(*words)
+    code, _, err = call(*words)
     assert code == 2
     assert "000004_01.jpg: cannot be decoded" in err
-    assert posegen_call(*words, "--skip-bad")[0] == 0
+    assert call(*words, "--skip-bad")[0] == 0
     words = ("train", "--model", "patn", "--data", out, "--skip-bad", "--dry-run")
     words += ("--set", "losses.perceptual=none")
-    code, said, err = posegen_call(*words)
+    code, said, err = call(*words)
     assert code == 0, err
     assert "10 training pairs" in said
-    code, said, _ = posegen_call("data", "pack", out, "--skip-bad", "--cache", tmp_path / "cache")
+    code, said, _ = call("data", "pack", out, "--skip-bad", "--cache", tmp_path / "cache")
     assert code == 0
     assert "Left out: 1 pictures that cannot be decoded" in said
 
 
-def test_check_ends_with_1_where_something_is_wrong(
-    raw: Any, tmp_path: Path, posegen_call: Call
-) -> None:
+def test_check_ends_with_1_where_something_is_wrong(raw: Any, tmp_path: Path, call: Call) -> None:
     out = tmp_path / "market"
-    posegen_call("data", "prepare", "market1501", raw.market(), out, "--detector", "dots")
+    call("data", "prepare", "market1501", raw.market(), out, "--detector", "dots")
     pairs = out / "market-pairs-train.csv"
     with pairs.open("a") as file:
         file.write("0007_c1s1_000004_01.jpg,0010_c1s1_000007_01.jpg\n")
-    code, said, _ = posegen_call("data", "check", out)
+    code, said, _ = call("data", "check", out)
     assert code == 1
     assert "pairs whose person differs" in said
-    code, _, err = posegen_call("data", "check", "people")
+    code, _, err = call("data", "check", "people")
     assert code == 2
     assert "this command is for folders" in err
 
 
-def test_prepare_deepfashion(raw: Any, tmp_path: Path, posegen_call: Call) -> None:
+def test_prepare_deepfashion(raw: Any, tmp_path: Path, call: Call) -> None:
     words = ("data", "prepare", "deepfashion", raw.deepfashion(), tmp_path / "out")
-    code, said, err = posegen_call(*words, "--detector", "dots", "--split", "leak-free")
+    code, said, err = call(*words, "--detector", "dots", "--split", "leak-free")
     assert code == 0, err
     assert re.search(r"pairs in the published files +101,966 +8,570", said)
-    code, said, _ = posegen_call("data", "check", tmp_path / "out")
+    code, said, _ = call("data", "check", tmp_path / "out")
     assert "leak" not in said.lower()
     for options, sentence in (
         (["--split", "random"], "--split random: there are published and leak-free."),
@@ -133,13 +129,13 @@ def test_prepare_deepfashion(raw: Any, tmp_path: Path, posegen_call: Call) -> No
         (["--detector", "dots", "--set", "data.x=1"], "only detector.… can be set here"),
         (["--detector", "dots", "--set", "detector.x=1"], "detector.x: detector 'dots' has no"),
     ):
-        code, _, err = posegen_call(*words, *options)
+        code, _, err = call(*words, *options)
         assert code == 2
         assert sentence in err
         assert len(err.strip().splitlines()) == 1
 
 
-def test_from_folder(raw: Any, dots: ModuleType, tmp_path: Path, posegen_call: Call) -> None:
+def test_from_folder(raw: Any, dots: ModuleType, tmp_path: Path, call: Call) -> None:
     for person in ("anna", "bert"):
         for shot in range(3):
             folder = tmp_path / "photos" / person
@@ -148,28 +144,26 @@ def test_from_folder(raw: Any, dots: ModuleType, tmp_path: Path, posegen_call: C
             dots.picture(keypoints, (256, 176), 3).save(folder / f"{shot}.png")
     Image.new("RGB", (80, 80), dots.GROUND).save(tmp_path / "photos" / "anna" / "9.png")
     words = ("data", "from-folder", tmp_path / "photos", tmp_path / "out", "--detector", "dots")
-    code, said, err = posegen_call(*words, "--size", "128x64")
+    code, said, err = call(*words, "--size", "128x64")
     assert code == 0, err
     assert "Pictures: anna 3, bert 3." in said
     assert "Pairs: train 6, test 6." in said
     assert "Left out: 1 pictures with nobody in them." in err
-    code, said, _ = posegen_call("data", "check", tmp_path / "out")
+    code, said, _ = call("data", "check", tmp_path / "out")
     assert code == 0, said
-    code, _, err = posegen_call(*words, "--image-format", "gif")
+    code, _, err = call(*words, "--image-format", "gif")
     assert (code, "--image-format gif" in err) == (2, True)
 
 
 @pytest.mark.parametrize("seeds", [("1", "1"), ("1", "2")])
 def test_show_draws_random_pairs(
-    raw: Any, tmp_path: Path, posegen_call: Call, seeds: tuple[str, str]
+    raw: Any, tmp_path: Path, call: Call, seeds: tuple[str, str]
 ) -> None:
     out = tmp_path / "market"
-    posegen_call("data", "prepare", "market1501", raw.market(), out, "--detector", "dots")
+    call("data", "prepare", "market1501", raw.market(), out, "--detector", "dots")
     drawn = []
     for number, seed in enumerate(seeds):
         path = tmp_path / f"{number}.png"
-        assert (
-            posegen_call("data", "show", out, "--out", path, "--count", "4", "--seed", seed)[0] == 0
-        )
+        assert call("data", "show", out, "--out", path, "--count", "4", "--seed", seed)[0] == 0
         drawn.append(path.read_bytes())
     assert (drawn[0] == drawn[1]) == (seeds[0] == seeds[1])

@@ -31,15 +31,15 @@ def folders(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def score(posegen_call: Callable, folders: Path) -> Callable:
+def score(call: Callable, folders: Path) -> Callable:
     """`score(*words)`: of `made` against `real`, on the CPU."""
 
-    def call(*words: str | Path) -> tuple[int, str, str]:
+    def scored(*words: str | Path) -> tuple[int, str, str]:
         paths = ("--results", folders / "made", "--layout", "parallel")
         targets = ("--targets", folders / "real", "--device", "cpu")
-        return posegen_call("eval", *paths, *targets, *words)
+        return call("eval", *paths, *targets, *words)
 
-    return call
+    return scored
 
 
 def read(path: Path) -> np.ndarray:
@@ -171,10 +171,10 @@ def test_wrong_words_are_explained(score: Callable, words: list[str], sentence: 
     assert code == (0 if "51" in words[-1] else 2)  # a window too large costs only its column
 
 
-def test_results_need_a_layout(posegen_call: Callable, folders: Path) -> None:
-    code, _, err = posegen_call("eval", "--results", folders / "made")
+def test_results_need_a_layout(call: Callable, folders: Path) -> None:
+    code, _, err = call("eval", "--results", folders / "made")
     assert code == 2
     assert "--results needs --layout" in err
-    code, _, err = posegen_call("eval", "runs/x", "--targets", folders / "real")
+    code, _, err = call("eval", "runs/x", "--targets", folders / "real")
     assert code == 2
     assert "--targets goes with --results DIR" in err

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from posegen.cli import console, main
 from posegen.config import ComponentOptions
 from posegen.config.parts import build_generator
 from posegen.core import TaskInfo
 from posegen.weights.folder import WeightsConfig, save_weights
+
+Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -28,21 +30,10 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "weights"
 
 
-def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    console.output.cache_clear()
-    console.errors.cache_clear()
-    with pytest.raises(SystemExit) as end:
-        main.run(["export", *map(str, words)])
-    captured = capsys.readouterr()
-    return int(end.value.code or 0), captured.out, captured.err
-
-
-def test_the_difference_is_told(
-    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_difference_is_told(weights: Path, tmp_path: Path, call: Call) -> None:
     file = tmp_path / "m.pt2"
     words = ["--format", "torch-export", "--inputs", "keypoints", "--size", "16x24"]
-    code, out, err = call(capsys, weights, "--out", file, *words)
+    code, out, err = call("export", weights, "--out", file, *words)
     assert code == 0, err
     assert out.startswith(f"{file}: images differ from the model's by ")
     points = torch.rand(3, 18, 3)
@@ -64,9 +55,9 @@ def test_mistakes_get_a_sentence(
     sentence: str,
     weights: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    call: Call,
 ) -> None:
-    code, out, err = call(capsys, weights, "--out", tmp_path / "m", *words)
+    code, out, err = call("export", weights, "--out", tmp_path / "m", *words)
     assert code == 2
     assert sentence in err
     assert len(err.strip().splitlines()) == 1

@@ -5,41 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from posegen.cli import main
 from posegen.plugins import registry
 
-
-def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    """Run the command line in this process."""
-    code = 0
-    try:
-        main.run([str(word) for word in words])
-    except SystemExit as end:
-        code = int(end.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+Call = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Consoles keep the stream, and the registry the plugins, of the test that was first."""
-    from posegen.cli import console
-
-    console.output.cache_clear()
-    console.errors.cache_clear()
-    monkeypatch.setenv("COLUMNS", "200")
-
-
-def test_new_writes_a_package_and_says_what_is_next(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_new_writes_a_package_and_says_what_is_next(call: Call, tmp_path: Path) -> None:
     folder = tmp_path / "my package"
     words = ["plugins", "new", "Soft L1", "--kind", "loss", "--out", folder]
-    code, out, _ = call(capsys, *words)
+    code, out, _ = call(*words)
     assert code == 0
     assert f"Wrote {folder}, with the loss 'soft-l1'. Next:" in out
     assert out.splitlines()[2:] == [
@@ -50,25 +29,25 @@ def test_new_writes_a_package_and_says_what_is_next(
         "posegen train --model patn --set losses.soft-l1.name=soft-l1",
     ]
     assert (folder / "src/posegen_soft_l1/loss.py").is_file()
-    code, _, err = call(capsys, *words)
+    code, _, err = call(*words)
     assert code == 2
     assert "is there already" in err
 
 
-def test_new_refuses_in_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_new_refuses_in_a_sentence(call: Call, tmp_path: Path) -> None:
     for words, said in (
         (["x", "--kind", "generatr"], "--kind generatr: did you mean 'generator'"),
         (["ssim", "--kind", "metric"], "'ssim' is a metric of posegen already"),
         (["!", "--kind", "metric"], "'!' has no letters or digits"),
     ):
-        code, out, err = call(capsys, "plugins", "new", *words, "--out", tmp_path / "new")
+        code, out, err = call("plugins", "new", *words, "--out", tmp_path / "new")
         assert (code, out) == (2, "")
         assert said in err
     assert not (tmp_path / "new").exists()
 
 
-def test_check_prints_a_table_of_a_component(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call(capsys, "plugins", "check", "gaussian", "--set", "sigma=2.5")
+def test_check_prints_a_table_of_a_component(call: Call) -> None:
+    code, out, _ = call("plugins", "check", "gaussian", "--set", "sigma=2.5")
     assert code == 0
     rows = [line.split() for line in out.splitlines()]
     assert rows[0] == ["encoder", "gaussian"]
@@ -77,9 +56,9 @@ def test_check_prints_a_table_of_a_component(capsys: pytest.CaptureFixture[str])
 
 
 def test_check_of_a_package_tests_its_plugin_and_all_it_brings(
-    capsys: pytest.CaptureFixture[str],
+    call: Call,
 ) -> None:
-    code, out, _ = call(capsys, "plugins", "check", "posegen-unet", "--json")
+    code, out, _ = call("plugins", "check", "posegen-unet", "--json")
     assert code == 0
     reports = json.loads(out)
     assert [(report["kind"], report["name"]) for report in reports] == [
@@ -94,7 +73,7 @@ def test_check_of_a_package_tests_its_plugin_and_all_it_brings(
 
 
 def test_check_fails_with_exit_code_1(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sum_plugin.py").write_text(
         "from posegen.core import LossSpec, hookimpl\n"
@@ -112,7 +91,7 @@ def test_check_fails_with_exit_code_1(
     monkeypatch.setenv("POSEGEN_PLUGINS", "sum_plugin")
     registry.cache_clear()
     try:
-        code, out, _ = call(capsys, "plugins", "check", "sum_plugin")
+        code, out, _ = call("plugins", "check", "sum_plugin")
     finally:
         registry.cache_clear()
         for name in ("sum_plugin", "sum_loss"):
@@ -131,20 +110,16 @@ def test_check_fails_with_exit_code_1(
         (["gaussian", "--kind", "encodr"], "--kind encodr: did you mean 'encoder'"),
     ],
 )
-def test_check_refuses_in_a_sentence(
-    capsys: pytest.CaptureFixture[str], words: list[str], said: str
-) -> None:
-    code, _, err = call(capsys, "plugins", "check", *words)
+def test_check_refuses_in_a_sentence(call: Call, words: list[str], said: str) -> None:
+    code, _, err = call("plugins", "check", *words)
     assert code == 2
     assert said in err
 
 
-def test_another_backbone_changes_nothing_else(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_another_backbone_changes_nothing_else(call: Call, tmp_path: Path) -> None:
     show = ["config", "show", "--model", "patn"]
-    own = tomllib.loads(call(capsys, *show)[1])
-    other = tomllib.loads(call(capsys, *show, "--set", "generator.name=unet")[1])
+    own = tomllib.loads(call(*show)[1])
+    other = tomllib.loads(call(*show, "--set", "generator.name=unet")[1])
     assert other.pop("generator") == {
         "name": "unet",
         "width": 64,
@@ -160,12 +135,12 @@ def test_another_backbone_changes_nothing_else(
 
 @pytest.mark.parametrize("words", [["--generator", "unet"], ["--set", "generator.name=unet"]])
 def test_both_ways_to_another_backbone_train_the_same(
-    capsys: pytest.CaptureFixture[str], words: list[str], tmp_path: Path
+    call: Call, words: list[str], tmp_path: Path
 ) -> None:
     small = ["generator.width=2", "data.identities=2", "data.image_size=[32,16]"]
     sets = [word for text in small for word in ("--set", text)]
     train = ["train", "--model", "patn", *words, *sets, "--steps", "1", "--batch-size", "2"]
-    code, _, err = call(capsys, *train, "--out", tmp_path / "run")
+    code, _, err = call(*train, "--out", tmp_path / "run")
     assert code == 0, err
     config = tomllib.loads((tmp_path / "run/config.toml").read_text())
     assert config["generator"]["name"] == "unet"
@@ -174,10 +149,8 @@ def test_both_ways_to_another_backbone_train_the_same(
     assert (tmp_path / "run/weights/model.safetensors").is_file()
 
 
-def test_a_size_that_a_backbone_cannot_take_is_told(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_size_that_a_backbone_cannot_take_is_told(call: Call, tmp_path: Path) -> None:
     words = ["train", "--model", "patn", "--generator", "unet", "--set", "data.image_size=[60,32]"]
-    code, _, err = call(capsys, *words, "--out", tmp_path / "run")
+    code, _, err = call(*words, "--out", tmp_path / "run")
     assert code == 2
     assert "divisible by 16" in " ".join(err.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +14,7 @@ from PIL import Image
 
 from posegen.cli import main
 
-Call = tuple[int, str, str]
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> Call:
-    """Run the command line in this process."""
-    code = 0
-    try:
-        main.run([str(word) for word in words])
-    except SystemExit as end:
-        code = int(end.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-@pytest.fixture(autouse=True)
-def fresh_consoles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Consoles keep the stream that they were made with; each test has its own."""
-    from posegen.cli import console
-
-    console.output.cache_clear()
-    console.errors.cache_clear()
-    monkeypatch.setenv("COLUMNS", "200")
+Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +39,11 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folders
 
 
-def test_a_page_and_tables(
-    capsys: pytest.CaptureFixture[str], scored: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_page_and_tables(call: Call, scored: tuple[Path, Path], tmp_path: Path) -> None:
     names = ["new/page.html", "all.json", "all.csv", "all.tex"]
     out, as_json, as_csv, as_tex = (tmp_path / name for name in names)
     words = ["--out", out, "--json", as_json, "--csv", as_csv, "--latex", as_tex, "--gallery", "3"]
-    code, shown, said = call(capsys, "report", *scored, *words)
+    code, shown, said = call("report", *scored, *words)
     assert (code, shown) == (0, "")
     assert f"Written to {out} (" in said
     html = out.read_text(encoding="utf-8")
@@ -85,14 +63,14 @@ def test_a_page_and_tables(
 
 
 def test_pictures_that_are_gone_are_said(
-    capsys: pytest.CaptureFixture[str], scored: tuple[Path, Path], tmp_path: Path
+    call: Call, scored: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder = tmp_path / "moved"
     folder.mkdir()
     for name in ("scores.json", "scores.csv"):
         text = (scored[0] / name).read_text().replace(str(scored[0]), "/nowhere")
         (folder / name).write_text(text)
-    code, _, said = call(capsys, "report", folder, "--out", tmp_path / "x.html")
+    code, _, said = call("report", folder, "--out", tmp_path / "x.html")
     assert code == 0
     assert "no pictures of moved: --results /nowhere: no such folder." in said
     assert "no pictures of moved" in (tmp_path / "x.html").read_text()
@@ -112,7 +90,7 @@ def test_pictures_that_are_gone_are_said(
     ],
 )
 def test_mistakes_are_one_sentence(
-    capsys: pytest.CaptureFixture[str],
+    call: Call,
     scored: tuple[Path, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -120,7 +98,7 @@ def test_mistakes_are_one_sentence(
     sentence: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, err = call(capsys, "report", *(w.format(good=scored[0]) for w in words))
+    code, out, err = call("report", *(w.format(good=scored[0]) for w in words))
     assert (code, out) == (2, "")
     assert sentence in err
     assert not list(tmp_path.iterdir())

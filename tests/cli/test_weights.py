@@ -64,7 +64,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def generate(posegen_call: Call, tmp_path: Path) -> Callable[..., bytes]:
+def generate(call: Call, tmp_path: Path) -> Callable[..., bytes]:
     """Run `posegen generate` with weights, for pictures of a size; returns the picture's file."""
 
     def made(weights: str | Path, height: int, width: int) -> bytes:
@@ -75,7 +75,7 @@ def generate(posegen_call: Call, tmp_path: Path) -> Callable[..., bytes]:
             (tmp_path / f"{name}.json").write_text(json.dumps(pose))
         poses = ["--source-pose", tmp_path / "p.json", "--target-pose", tmp_path / "q.json"]
         words = ["--source", tmp_path / "a.png", *poses, "--out", tmp_path / "out"]
-        code, _, err = posegen_call("generate", "--weights", weights, *words)
+        code, _, err = call("generate", "--weights", weights, *words)
         assert code == 0, err
         return (tmp_path / "out" / "a_q.png").read_bytes()
 
@@ -83,10 +83,10 @@ def generate(posegen_call: Call, tmp_path: Path) -> Callable[..., bytes]:
 
 
 def test_a_run_is_pushed_pulled_and_makes_the_same_picture(
-    run: Path, posegen_call: Call, generate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, call: Call, generate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tar = tmp_path / "tiny.tar"
-    code, out, err = posegen_call("weights", "push", run, tar, "--licence", "CC0-1.0")
+    code, out, err = call("weights", "push", run, tar, "--licence", "CC0-1.0")
     assert code == 0, err
     (entry,) = tomllib.loads(out.partition("\n")[2])["weights"]
     assert entry["sha256"] == hashlib.sha256(tar.read_bytes()).hexdigest()
@@ -96,26 +96,26 @@ def test_a_run_is_pushed_pulled_and_makes_the_same_picture(
     monkeypatch.setenv("POSEGEN_CACHE", str(tmp_path / "elsewhere"))
     (tmp_path / "lab.toml").write_text("schema = 1\n" + out.partition("\n")[2])
     monkeypatch.setenv("POSEGEN_REGISTRY", str(tmp_path / "lab.toml"))
-    assert posegen_call("registry", "validate")[0] == 0
-    (row,) = json.loads(posegen_call("weights", "list", "--json")[1])
+    assert call("registry", "validate")[0] == 0
+    (row,) = json.loads(call("weights", "list", "--json")[1])
     assert (row["name"], row["where"]) == ("tiny", f"catalogue, {entry['size'] / 1e6:.1f} MB")
-    code, _, err = posegen_call("eval", "tiny")
+    code, _, err = call("eval", "tiny")
     assert code == 2
     assert "`posegen weights pull tiny`" in err
-    code, out, err = posegen_call("weights", "pull", "tiny")
+    code, out, err = call("weights", "pull", "tiny")
     assert code == 0, err
     assert out.startswith(f"tiny: {tmp_path / 'elsewhere' / 'weights'}")
     assert "vouched" not in out
     assert generate("tiny", 32, 16) == generate(run, 32, 16)
 
-    (row,) = json.loads(posegen_call("weights", "list", "--json")[1])
+    (row,) = json.loads(call("weights", "list", "--json")[1])
     assert (row["licence"], row["sources"]) == ("CC0-1.0", [str(tar)])
-    told = json.loads(posegen_call("weights", "info", "tiny")[1])
+    told = json.loads(call("weights", "info", "tiny")[1])
     assert told["training"]["data"]["name"] == "people"
-    code, out, _ = posegen_call("weights", "verify", "tiny")
+    code, out, _ = call("weights", "verify", "tiny")
     assert code == 0
     assert out.startswith("sound, and fits generator 'patn'")
-    code, out, _ = posegen_call("eval", "tiny", "--metrics", "ssim", "--limit", "2", "--json")
+    code, out, _ = call("eval", "tiny", "--metrics", "ssim", "--limit", "2", "--json")
     assert code == 0
     mine = json.loads((run / "scores.json").read_text())["evaluations"][0]["rows"]["patn"]
     again = json.loads(out)["evaluations"][0]["rows"]["patn"]
@@ -143,26 +143,26 @@ def test_a_published_checkpoint_is_converted_pushed_pulled_and_used(
     norm: str,
     size: tuple[int, int],
     encoder: str,
-    posegen_call: Call,
+    call: Call,
     generate: Any,
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "latest_net_netG.pth"
     torch.save(published(norm), file)
     words = ["weights", "convert", file, "--from", "patn-official", "--out", tmp_path / "mine"]
-    code, out, err = posegen_call(*words)
+    code, out, err = call(*words)
     assert code == 0, err
     assert f"encoder {encoder}" in out
     assert posegen.load_model(tmp_path / "mine").image_size == size
-    code, _, err = posegen_call(*words)
+    code, _, err = call(*words)
     assert code == 2
     assert "not an empty folder" in err
 
     picture = generate(tmp_path / "mine", *size)
     assert len(set(picture)) > 100  # not one colour
     push = ["weights", "push", tmp_path / "mine", tmp_path / "shared", "--licence", "Apache-2.0"]
-    assert posegen_call(*push)[0] == 0
-    code, out, _ = posegen_call("weights", "pull", tmp_path / "shared", "--name", "patn-old")
+    assert call(*push)[0] == 0
+    code, out, _ = call("weights", "pull", tmp_path / "shared", "--name", "patn-old")
     assert code == 0
     digest = hashlib.sha256((tmp_path / "shared" / "model.safetensors").read_bytes()).hexdigest()
     assert f"sha256 {digest}, which nobody vouched for" in out
@@ -173,7 +173,7 @@ def test_a_published_checkpoint_is_converted_pushed_pulled_and_used(
     assert "latest_net_netG.pth" in (tmp_path / "shared" / "README.md").read_text()
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, posegen_call: Call) -> None:
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, call: Call) -> None:
     class Code:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return (print, ("unpickled!",))
@@ -183,17 +183,17 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, posegen_call: Call) ->
         file = tmp_path / f"{name}.pth"
         torch.save(content, file)
         words = ["weights", "convert", file, "--from", "patn-official", "--out", tmp_path / "out"]
-        code, out, err = posegen_call(*words)
+        code, out, err = call(*words)
         assert code == 2
         assert str(file) in err
         assert "unpickled!" not in out
         assert not (tmp_path / "out").exists()
-    code, _, err = posegen_call(*words[:4], "patn-oficial", *words[5:])
+    code, _, err = call(*words[:4], "patn-oficial", *words[5:])
     assert "did you mean 'patn-official'?" in err
 
 
-def test_info(run: Path, posegen_call: Call) -> None:
-    code, out, _ = posegen_call("weights", "info", run)
+def test_info(run: Path, call: Call) -> None:
+    code, out, _ = call("weights", "info", run)
     told = json.loads(out)
     assert code == 0
     assert told["generator"]["name"] == "patn"
@@ -203,37 +203,35 @@ def test_info(run: Path, posegen_call: Call) -> None:
     assert told["file"]["tensors"] == len(tensors)
     assert told["file"]["numbers"] == sum(tensor.numel() for tensor in tensors.values())
     assert told["differences"] == []
-    alone = posegen_call("weights", "info", run / "weights" / "model.safetensors")[1]
+    alone = call("weights", "info", run / "weights" / "model.safetensors")[1]
     assert json.loads(alone) == told
 
 
-def test_card(run: Path, posegen_call: Call, tmp_path: Path) -> None:
-    code, out, _ = posegen_call("weights", "card", run, "--name", "tiny")
+def test_card(run: Path, call: Call, tmp_path: Path) -> None:
+    code, out, _ = call("weights", "card", run, "--name", "tiny")
     assert code == 0
     for line in ("# tiny", "### posegen-1:as-is, version 1, 2 images", "| seed | 0 |"):
         assert line in out
-    assert (
-        posegen_call("weights", "card", run, "--name", "tiny", "--out", tmp_path / "c.md")[0] == 0
-    )
+    assert call("weights", "card", run, "--name", "tiny", "--out", tmp_path / "c.md")[0] == 0
     assert (tmp_path / "c.md").read_text() == out
 
 
-def test_verify_says_what_is_wrong(run: Path, posegen_call: Call, tmp_path: Path) -> None:
+def test_verify_says_what_is_wrong(run: Path, call: Call, tmp_path: Path) -> None:
     file = run / "weights" / "model.safetensors"
-    told = json.loads(posegen_call("weights", "verify", run, "--json")[1])
+    told = json.loads(call("weights", "verify", run, "--json")[1])
     assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert told["files"] == ["config.json", "model.safetensors"]
-    code, _, err = posegen_call("weights", "verify", run, "--sha256", "0" * 64)
+    code, _, err = call("weights", "verify", run, "--sha256", "0" * 64)
     assert code == 2
     assert "where 0000" in err
     (tmp_path / "cut.safetensors").write_bytes(file.read_bytes()[:-1])
-    code, _, err = posegen_call("weights", "verify", tmp_path / "cut.safetensors")
+    code, _, err = call("weights", "verify", tmp_path / "cut.safetensors")
     assert code == 2
     assert "cut.safetensors: damaged" in err
 
 
-def test_an_empty_list_says_what_to_do(posegen_call: Call) -> None:
-    code, out, _ = posegen_call("weights", "list")
+def test_an_empty_list_says_what_to_do(call: Call) -> None:
+    code, out, _ = call("weights", "list")
     assert code == 0
     assert "`posegen weights pull` gets some" in out
 
@@ -252,11 +250,9 @@ def test_an_empty_list_says_what_to_do(posegen_call: Call) -> None:
     ],
 )
 def test_mistakes_get_a_sentence(
-    words: list[str], sentence: str, run: Path, tmp_path: Path, posegen_call: Call
+    words: list[str], sentence: str, run: Path, tmp_path: Path, call: Call
 ) -> None:
-    code, out, err = posegen_call(
-        "weights", *(word.format(run=run, tmp=tmp_path) for word in words)
-    )
+    code, out, err = call("weights", *(word.format(run=run, tmp=tmp_path) for word in words))
     assert code == 2
     assert sentence in err
     assert len(err.strip().splitlines()) == 1
@@ -265,14 +261,14 @@ def test_mistakes_get_a_sentence(
 
 
 def test_nothing_is_uploaded_without_a_yes(
-    run: Path, posegen_call: Call, monkeypatch: pytest.MonkeyPatch
+    run: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    code, out, err = posegen_call("weights", "push", run, "hf:o/n", "--licence", "MIT")
+    code, out, err = call("weights", "push", run, "hf:o/n", "--licence", "MIT")
     assert code == 1
     assert "Upload" in err
-    code, out, err = posegen_call("weights", "push", run, "hf:o/n", "--licence", "MIT", "--yes")
+    code, out, err = call("weights", "push", run, "hf:o/n", "--licence", "MIT", "--yes")
     assert code == 2
     assert "posegen[hub]" in err
     assert out == ""
