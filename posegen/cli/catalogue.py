@@ -135,6 +135,11 @@ def validate(
     for path in [file] if file else catalogue.files():
         content = catalogue.read(path, strict=True)
         known.add(content, path)
-        _say(f"{path}: {len(content.plugin)} plugins, {len(content.weights)} weights.")
+        plugins = _counted(len(content.plugin), "plugin")
+        _say(f"{path}: {plugins}, {_counted(len(content.weights), 'set')} of weights.")
     for clash in known.clashes:
         _say(clash)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")

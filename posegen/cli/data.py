@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posegen.cli import prepare
-from posegen.cli.options import SetOption, SkipBadOption, data_section, parse_size, parse_split
+from posegen.cli.options import (
+    SetOption,
+    SkipBadOption,
+    check_png,
+    data_section,
+    parse_split,
+)
 
 if TYPE_CHECKING:
     from posegen.data.check.report import Report
@@ -35,26 +41,40 @@ def check(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Pictures of each split on it.")] = 24,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     set_: SetOption = None,
 ) -> None:
     """Say what is wrong with a data set; every row is read, and every picture.
 
     Exit code 0: there is no error (there may be warnings); 1: there is one.
     """
-    from posegen.cli.console import output, stages
+    from posegen.cli.console import errors, output, stages
     from posegen.data.check.gallery import gallery
     from posegen.data.check.report import check as look
 
     config = _published(str(path), set_ or [])
     with stages() as progress:
         report = look(config, progress)
-    _print_report(report)
+    if json:
+        _print_json(report)
+    else:
+        _print_report(report)
     if html:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(gallery(report, str(path), count, seed), encoding="utf-8")
-        output().print(f"Written: {html}", highlight=False, soft_wrap=True)
+        said = errors() if json else output()
+        said.print(f"Written: {html}", highlight=False, soft_wrap=True)
     if not report.good:
         raise typer.Exit(1)
+
+
+def _print_json(report: Report) -> None:
+    import json
+    from dataclasses import asdict
+
+    findings = [asdict(finding) for finding in report.findings]
+    told = {"ok": report.good, "counts": report.counts, "findings": findings}
+    print(json.dumps(told, indent=2))
 
 
 def _print_report(report: Report) -> None:
@@ -70,7 +90,11 @@ def _print_report(report: Report) -> None:
     if not report.findings:
         output().print("Nothing was found to be wrong.")
         return
-    table = Table("", "split", "count", "what", "detail")
+    table = Table()
+    for title in ("", "split", "count"):
+        table.add_column(title, no_wrap=True)
+    for title in ("what", "detail"):
+        table.add_column(title, overflow="fold")  # names of files are long, and wanted whole
     for finding in report.findings:
         words = (finding.level, finding.split, f"{finding.count:,}", finding.what, finding.detail)
         style = _STYLES[finding.level]
@@ -94,6 +118,7 @@ def pack(
     from posegen.cli.console import output, stages
     from posegen.data.problems import Problems
     from posegen.data.published import open_packed, read_split
+    from posegen.data.words import counted
 
     config = _published(str(path), set_ or []).model_copy(
         update={"cache": cache or Path("auto"), "skip_bad": skip_bad}
@@ -113,8 +138,8 @@ def pack(
             size = packed.path.stat().st_size / 2**20
             left_out = f" Left out: {problems.summary()}." if problems.counts else ""
             output().print(
-                f"Written: {packed.path} ({len(tables.names):,} pictures, {size:,.0f} MiB)."
-                f"{left_out}",
+                f"Written: {packed.path} ({counted(len(tables.names), 'pictures')}, "
+                f"{size:,.0f} MiB).{left_out}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -147,7 +172,7 @@ def export(
     if layout not in sizes:
         raise ConfigError(f"--layout {layout}: there are {' and '.join(sizes)}.")
     prepare.check_format(image_format)
-    chosen = parse_size(size or sizes[layout], "--size")
+    chosen = prepare.parse_picture_size(size or sizes[layout])
     section = _section(data, {"image_size": list(chosen)}, set_ or [])
     splits = {split: build_dataset(section, split) for split in ("train", "test")}  # type: ignore[arg-type]
     with progress(f"writing {out}") as advance:
@@ -175,6 +200,7 @@ def show(
     from posegen.cli.console import output
     from posegen.cli.pictures import draw_pairs
 
+    check_png(out, "--out")
     section = _section(data, {"skip_bad": True} if skip_bad else {}, set_ or [])
     draw_pairs(section, parse_split(split), out, count=count, seed=seed)
     output().print(f"Written: {out}", highlight=False, soft_wrap=True)

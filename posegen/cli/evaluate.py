@@ -15,7 +15,10 @@ from posegen.cli.options import (
     SetOption,
     SkipBadOption,
     WorkersOption,
+    check_png,
+    check_there,
     data_section,
+    parse_names,
     parse_split,
 )
 
@@ -140,6 +143,10 @@ def evaluate(
     from posegen.config import merge_all, parse_override
 
     parse_split(split)
+    check_png(grid, "--grid")
+    check_there(reference, "--reference")
+    check_there(lpips_weights, "--lpips-weights")
+    check_there(inception_weights, "--inception-weights")
     options = merge_all(parse_override(text) for text in set_ or [])
     of_data = options.pop("data", {})
     if skip_bad:
@@ -147,8 +154,8 @@ def evaluate(
     if lpips_weights:
         options.setdefault("lpips", {})["weights"] = str(lpips_weights)
     shared: dict[str, Any] = {
-        "metrics": _names(metrics),
-        "protocols": _names(protocol) or [],
+        "metrics": parse_names(metrics, "--metrics"),
+        "protocols": parse_names(protocol, "--protocol") or [],
         "limit": limit,
         "reference": reference,
         "inception_weights": inception_weights,
@@ -225,12 +232,6 @@ def _draw(loaded: PoseTransfer, section: ComponentOptions, split: str, grid: Pat
     draw_pairs(section, split, grid, model=loaded)
 
 
-def _names(text: str | None) -> list[str] | None:
-    """Split `a,b`; None where nothing is given."""
-    names = [name.strip() for name in (text or "").split(",") if name.strip()]
-    return names or None
-
-
 def _refuse(**given: object) -> None:
     """Refuse options that belong to the other way of scoring.
 
@@ -276,7 +277,7 @@ def _report(evaluation: Evaluation, path: Path, out: Path | None, as_json: bool)
     from posegen.evaluation.render import table
 
     folder = out or (path if (path / "config.toml").is_file() else None)
-    written = [] if folder is None else write(evaluation, folder)
+    written = [] if folder is None or not evaluation.computed else write(evaluation, folder)
     unmatched = evaluation.subject.get("unmatched", [])
     for entry in unmatched[:10]:
         errors().print(f"unmatched: {entry['file']}: {entry['reason']}", soft_wrap=True)
@@ -284,8 +285,11 @@ def _report(evaluation: Evaluation, path: Path, out: Path | None, as_json: bool)
         errors().print(f"{len(unmatched)} files or pairs are unmatched, and not scored.")
     if as_json:
         print(json.dumps(to_json(evaluation), indent=2))
-        return
-    output().print(table(evaluation))
-    if written:
+    else:
+        output().print(table(evaluation))
+    if not evaluation.computed:  # and what was found before is kept
+        errors().print("No score could be computed; nothing is written.")
+        raise typer.Exit(1)
+    if written and not as_json:
         names = " and ".join(str(file) for file in written)
         errors().print(f"Written to {names}.", highlight=False, soft_wrap=True)

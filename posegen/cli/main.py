@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -120,6 +121,25 @@ def run(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        kind = type(error).__name__
-        print(f"error: {kind}: {error} (--debug shows where)", file=sys.stderr)
-        sys.exit(1)
+        sentence, code = _unforeseen(error)
+        print(f"error: {sentence}", file=sys.stderr)
+        sys.exit(code)
+
+
+#: What the system says where a path that was given cannot be what it is used as.
+_WRONG_PATH = (
+    *(FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError),
+    PermissionError,
+)
+
+
+def _unforeseen(error: Exception) -> tuple[str, int]:
+    """Return the sentence for an error that nothing has foreseen, and the exit code."""
+    if isinstance(error, OSError) and error.filename:
+        path = Path(os.fsdecode(error.filename))
+        if path.suffix == ".tmp" and path.name.startswith("."):
+            path = path.parent  # a file of ours that was to be renamed
+        if isinstance(error, _WRONG_PATH):
+            return f"{path}: {error.strerror}; give another path.", 2
+        return f"{path}: {error.strerror}.", 1
+    return f"{type(error).__name__}: {error} (--debug shows where)", 1

@@ -43,6 +43,7 @@ def data_section(value: str) -> dict[str, Any]:
     Raises:
         PluginError, DataError: where it is neither a known name nor a folder of a known layout.
     """
+    from posegen.core.errors import PluginError
     from posegen.core.specs import Kind
     from posegen.data.detect import detect_layout
     from posegen.plugins import registry
@@ -52,7 +53,10 @@ def data_section(value: str) -> dict[str, Any]:
     path = Path(value).expanduser()
     if path.exists() or "/" in value:
         return {"name": detect_layout(path, registry()), "root": str(path)}
-    registry().get(Kind.DATASET, value)  # raises, with the nearest names
+    try:
+        registry().get(Kind.DATASET, value)  # raises, with the nearest names
+    except PluginError as error:
+        raise PluginError(f"{value}: no such folder, and {error}") from None
     raise AssertionError("unreachable: the name is not registered")
 
 
@@ -68,6 +72,46 @@ def parse_size(text: str, option: str) -> tuple[int, int]:
     if not (cross and height.isdigit() and width.isdigit()):
         raise ConfigError(f"{option} {text}: write it as HEIGHTxWIDTH, for example 128x64.")
     return int(height), int(width)
+
+
+def check_png(path: Path | None, option: str) -> None:
+    """Refuse another ending than that of what is written.
+
+    Raises:
+        ConfigError: for another ending.
+    """
+    from posegen.core.errors import ConfigError
+
+    if path is not None and path.suffix.lower() != ".png":
+        raise ConfigError(f"{option} {path}: a PNG is written; end the name with .png.")
+
+
+def check_there(path: Path | None, option: str) -> None:
+    """Refuse a path where nothing is.
+
+    Raises:
+        ConfigError: where nothing is there.
+    """
+    from posegen.core.errors import ConfigError
+
+    if path is not None and not path.exists():
+        raise ConfigError(f"{option} {path}: no such file or folder.")
+
+
+def parse_names(text: str | None, option: str) -> list[str] | None:
+    """Split `a,b`; None where the option is not given.
+
+    Raises:
+        ConfigError: where it has no name in it.
+    """
+    from posegen.core.errors import ConfigError
+
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ConfigError(f"{option}: no name is given; leave the option out, or name some.")
+    return names
 
 
 def parse_split(name: str) -> str:

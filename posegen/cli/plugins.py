@@ -109,7 +109,7 @@ def _kind(text: str) -> Kind:
     from posegen.core.specs import Kind
 
     if text not in list(Kind):
-        raise ConfigError(f"--kind {text}: {suggest(text, list(Kind))}")
+        raise ConfigError(f"--kind {text}: no such kind; {suggest(text, list(Kind))}")
     return Kind(text)
 
 

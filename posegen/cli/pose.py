@@ -81,6 +81,7 @@ def pose(
     from posegen.cli.console import progress
     from posegen.core.errors import ConfigError, DataError
     from posegen.data.footage import Footage
+    from posegen.data.words import counted
     from posegen.inference.pose_results import PoseResults
 
     _check(out, draw, json, layout, resume)
@@ -100,10 +101,11 @@ def pose(
             results.add(posed)
             advance(results.looked_at, max(results.looked_at, len(footage)))
     _report(results, (out, draw, json))
-    if results.looked_at and not results.found:
+    if results.looked_at and not results.found and not results.done:
         raise DataError(
-            f"{pictures}: nobody was found in {results.looked_at} pictures; look whether people "
-            "are in them, try another --detector, or other options of this one with --set."
+            f"{pictures}: nobody was found in {counted(results.looked_at, 'pictures')}; look "
+            "whether people are there, try another --detector, or other options of this one with "
+            "--set."
         )
 
 
@@ -176,13 +178,15 @@ def _detector(
 
 def _report(results: PoseResults, written: Sequence[Path | None]) -> None:
     from posegen.cli.console import errors, output
+    from posegen.data.words import counted
 
     for path in written:
         if path and results.found:
             output().print(f"Written: {path}", highlight=False, soft_wrap=True)
-    notes = [f"{results.found} poses in {results.looked_at} pictures."]
+    notes = [f"{counted(results.found, 'poses')} in {counted(results.looked_at, 'pictures')}."]
     if results.done:
-        notes.append(f"{len(results.done)} were there already.")
+        were = "was" if len(results.done) == 1 else "were"
+        notes.append(f"{len(results.done):,} {were} there already.")
     if results.without:
         notes.append(f"Nobody found, and no row written: {_listed(results.without)}.")
     if results.several:

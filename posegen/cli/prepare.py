@@ -87,7 +87,7 @@ def deepfashion(
         raise ConfigError(f"--split {split}: there are published and leak-free.")
     if pictures not in (None, "img", "img_highres"):
         raise ConfigError(f"--pictures {pictures}: there are img and img_highres.")
-    recipe = DeepFashion(out, split, _size(size), pictures, quality)  # type: ignore[arg-type]
+    recipe = DeepFashion(out, split, parse_picture_size(size), pictures, quality)  # type: ignore[arg-type]
     _prepare(raw, recipe, annotations, _finder(detector, set_, device), batch_size)
 
 
@@ -119,11 +119,12 @@ def from_folder(
     detector.
     """
     from posegen.cli.console import stages
-    from posegen.data.own import OwnOptions
+    from posegen.data.own import OwnOptions, check_folders
     from posegen.data.own import from_folder as make
 
     check_format(image_format)
-    options = OwnOptions(_size(size), every, test, seed, pairs, image_format)  # type: ignore[arg-type]
+    options = OwnOptions(parse_picture_size(size), every, test, seed, pairs, image_format)  # type: ignore[arg-type]
+    check_folders(photos, out, every)  # opening a detector may be a long download
     finder = _finder(detector, set_, device)
     assert finder is not None
     with stages() as progress:
@@ -145,7 +146,12 @@ def check_format(image_format: str) -> None:
         raise ConfigError(f"--image-format {image_format}: there are jpg and png.")
 
 
-def _size(text: str) -> tuple[int, int]:
+def parse_picture_size(text: str) -> tuple[int, int]:
+    """Read the `--size` of new pictures.
+
+    Raises:
+        ConfigError: where it is none that a network takes.
+    """
     from posegen.core.errors import ConfigError
 
     height, width = parse_size(text, "--size")
@@ -207,10 +213,11 @@ def _print_prepared(counts: dict[Split, SplitCounts], out: Path) -> None:
 
 def _print_own(counts: OwnCounts, out: Path) -> None:
     from posegen.cli.console import errors, output
+    from posegen.data.words import counted
 
     output().print(f"Pictures: {counts.shown()}.", highlight=False, markup=False)
     for why, count in counts.left_out.items():
-        errors().print(f"Left out: {count} {why}.", highlight=False, markup=False)
+        errors().print(f"Left out: {counted(count, why)}.", highlight=False, markup=False)
     pairs = ", ".join(f"{split} {count:,}" for split, count in counts.pairs.items())
     output().print(f"Pairs: {pairs}.", highlight=False, markup=False)
     if counts.one_person:

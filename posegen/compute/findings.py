@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from torch import nn
 
 from posegen.compute.checkup import there
 from posegen.compute.environment import FAST, Device, cores, has_nvidia_gpu, installed
+from posegen.core.specs import Kind
 from posegen.plugins import Registry
 
 #: Bytes of shared memory that loading processes need to hand their batches over.
@@ -50,6 +51,7 @@ def findings(
     found = [
         *_of_packages("posegen"),
         *_of_plugins(registry),
+        *_of_detectors(registry),
         *_of_gpu(devices),
         *_of_threads(os.environ),
         *_of_loading(),
@@ -93,6 +95,36 @@ def _of_plugins(registry: Registry) -> list[Finding]:
         if r.heavy
     ]
     return [*broken, *clashes, *heavy]
+
+
+def _of_detectors(registry: Registry) -> list[Finding]:
+    """Say which detectors wrap a package that is not there: they are often installed without."""
+    found = []
+    for record in registry.records:
+        names = [spec.name for spec in record.specs if spec.kind is Kind.DETECTOR]
+        missing = _missing(record.package) if names and record.package != "posegen" else []
+        if missing:
+            wanted = " ".join(f"'{need.name}{need.specifier}'" for need in missing)
+            found.append(
+                Finding(
+                    "note",
+                    f"the detector {', '.join(names)} of {record.package} needs "
+                    f"{', '.join(need.name for need in missing)}, which is not installed; where "
+                    f"you want to use it, `pip install {wanted}`, or see the README of "
+                    f"{record.package}.",
+                )
+            )
+    return found
+
+
+def _missing(package: str) -> list[Requirement]:
+    try:
+        wanted = list(map(Requirement, requires(package) or ()))
+    except PackageNotFoundError:  # a module that is no distribution
+        return []
+    needed = [need for need in wanted if not need.marker or need.marker.evaluate({"extra": ""})]
+    # ONNX Runtime for GPUs is a package of another name.
+    return [need for need in needed if not (installed(need.name) or installed(f"{need.name}-gpu"))]
 
 
 def _of_gpu(devices: Sequence[Device]) -> list[Finding]:

@@ -50,13 +50,24 @@ class WeightsError(UserError):
     """A weights file that is missing, damaged, or made for another network."""
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return the tail of a "not known" sentence: the nearest names, and where few, all of them.
+def suggest(word: str, known: Iterable[str], *, none: str = "there are none.") -> str:
+    """Return the tail of a "not known" sentence, after its semicolon: the nearest names, and all.
+
+    Args:
+        word: what was given.
+        known: the names that there are.
+        none: the tail where there are no names.
 
     >>> suggest("ssmi", ["ssim", "lpips"])
     "did you mean 'ssim'? Known: lpips, ssim."
+    >>> suggest("x", ["ssim", "lpips"])
+    'known: lpips, ssim.'
     """
     names = sorted(str(name) for name in known)
+    if not names:
+        return none
+    listed = ", ".join(names)
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
-    return hint + (f"Known: {', '.join(names)}." if names else "None is installed.")
+    if not near:
+        return f"known: {listed}."
+    return f"did you mean {' or '.join(repr(name) for name in near)}? Known: {listed}."

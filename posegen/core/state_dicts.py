@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,13 +20,13 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
     Raises:
         ValueError: with the reason, where it holds anything else than names and plain tensors.
-        Exception: whatever `torch.load` raises for a damaged file.
+        OSError: where the file cannot be opened.
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 raise ValueError("its archive is compressed, which PyTorch never writes")
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = _unpickled(path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(map(_is_entry, content.items())):
@@ -34,6 +35,23 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if not _is_plain(tensor):
             raise ValueError(f"{name!r} is not a plain dense tensor")
     return dict(content)
+
+
+def _unpickled(path: Path) -> object:
+    """Read a pickle of tensors, with a reason of our own where that fails.
+
+    PyTorch's own reason recommends reading the file again in a way that runs code in it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they ask to report to PyTorch what the file is
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception:  # any of a dozen types, depending on where the damage is
+        raise ValueError(
+            "it is no PyTorch checkpoint of plain tensors, or is damaged; nothing in it was run"
+        ) from None
 
 
 def _is_entry(item: tuple[object, object]) -> bool:

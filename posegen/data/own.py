@@ -24,7 +24,7 @@ from posegen.data.pictures import ImageFormat, is_picture, save_picture
 from posegen.data.tables import ANNOTATION_HEADER, PAIR_HEADER
 from posegen.poses.formats.published import annotation_row
 
-NOBODY = "pictures with nobody in them"
+NOBODY = "pictures with nobody"
 LOST = "frames in which the person was lost"
 NOT_VALID = "pictures without both shoulders and both hips"
 
@@ -100,9 +100,7 @@ def from_folder(
         ConfigError: where `out` is not empty, or a video cannot be read for want of a package.
         DataError: for a folder or a picture that cannot be used, or where no pair comes out.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out}: exists and is not an empty folder; give the name of a new one.")
-    people = _people(root, options.every)
+    people = check_folders(root, out, options.every)
     out = out.absolute()
     partial = out.with_name(f"{out.name}.partial-{os.getpid()}")
     work = partial / "pictures"
@@ -129,6 +127,17 @@ def from_folder(
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return counts
+
+
+def check_folders(root: Path, out: Path, every: int) -> dict[str, list[Footage]]:
+    """Return the pictures and videos of each person, if `from_folder` can be asked for them.
+
+    Raises:
+        ConfigError, DataError: see `from_folder`; no picture is looked into.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out}: exists and is not an empty folder; give the name of a new one.")
+    return _people(root, every)
 
 
 def _people(root: Path, every: int) -> dict[str, list[Footage]]:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from posegen.core.errors import DataError
+from posegen.data.words import counted
 
 #: How many sentences of each kind are kept; the others are only counted.
 _KEPT = 20
@@ -32,12 +33,14 @@ class Problems:
     Attributes:
         counts: kind of problem -> how many.
         sentences: kind of problem -> the first sentences.
+        bad_rows: image -> the number of its row of keypoints, which was reported.
     """
 
     def __init__(self, collect: bool) -> None:
         self.collect = collect
         self.counts: Counter[str] = Counter()
         self.sentences: defaultdict[str, list[str]] = defaultdict(list)
+        self.bad_rows: dict[str, int] = {}
 
     def add(self, kind: str, sentence: str) -> None:
         """Note a problem, see `Problem`.
@@ -53,4 +56,4 @@ class Problems:
 
     def summary(self) -> str:
         """Return "3 pairs of …, 1 …", or an empty text."""
-        return ", ".join(f"{count} {kind}" for kind, count in self.counts.items())
+        return ", ".join(counted(count, kind) for kind, count in self.counts.items())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ TWICE = "images annotated twice"
 OUTSIDE = "images with a joint outside"
 BAD_PAIR = "unreadable rows of pairs"
 NOT_ANNOTATED = "pairs of images without keypoints"
+BAD_KEYPOINTS = "pairs of images whose row of keypoints is bad"
 NOT_THERE = "pairs of missing images"
 
 _JOINTS = len(OPENPOSE18)
@@ -71,6 +72,7 @@ def read_annotations(
             name, values = _annotation(line, where)
         except DataError as error:
             problems.add(BAD_ANNOTATION, str(error))
+            problems.bad_rows[line.partition(":")[0].strip()] = row
             continue
         if name in rows:
             problems.add(
@@ -84,6 +86,9 @@ def read_annotations(
     y, x = np.array(numbers).reshape(-1, 2, _JOINTS).swapaxes(0, 1)
     missing = (y == -1) | (x == -1)
     good = _inside(x, y, missing, size, crop, path, list(rows.values()), problems)
+    problems.bad_rows |= {
+        name: row for (name, row), inside in zip(rows.items(), good, strict=True) if not inside
+    }
     keypoints = np.stack([x, y, np.ones_like(x)], axis=-1)
     keypoints[missing] = 0
     names = [name for name, inside in zip(rows, good, strict=True) if inside]
@@ -123,7 +128,7 @@ def read_pairs(
         places = array("i")
         for row, line in rows:
             pair = next(csv.reader([line]))
-            problem = _pair_problem(pair, annotated, usable, annotations, folder)
+            problem = _pair_problem(pair, annotated, usable, annotations, folder, problems.bad_rows)
             if problem:
                 problems.add(problem[0], f"{path}, row {row}: {problem[1]}")
             else:
@@ -149,6 +154,7 @@ def _pair_problem(
     usable: dict[str, int],
     annotations: Path,
     folder: Path,
+    bad_rows: Mapping[str, int],
 ) -> tuple[str, str] | None:
     """Return the kind and the sentence of what is wrong with a pair, or None."""
     if len(pair) != 2:
@@ -163,6 +169,12 @@ def _pair_problem(
             return (
                 NOT_THERE,
                 f"{folder / name} is not there; put the image there, or delete the pair.",
+            )
+        if name in bad_rows:
+            return (
+                BAD_KEYPOINTS,
+                f"the keypoints of {name!r} cannot be used; mend row {bad_rows[name]} of "
+                f"{annotations.name}, or delete the pair.",
             )
         return (
             NOT_ANNOTATED,

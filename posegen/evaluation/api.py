@@ -240,7 +240,7 @@ def _check_fit(model: PoseTransfer, dataset: PairDataset) -> None:
         size, own = list(dataset.image_size), list(model.image_size)
         raise ConfigError(
             f"the data's images are {size} (height, width) and the model's {own}; "
-            f"`--set data.image_size={own}` gives data of the model's size where the set can."
+            f"where the set can, `--set 'data.image_size=[{own[0]},{own[1]}]'` gives such data."
         )
     if dataset.layout != model.layout:
         raise ConfigError(

@@ -183,7 +183,7 @@ def _about_pairs(a: Evaluation, b: Evaluation, common: int) -> Iterator[str]:
 
 
 def _pair(evaluation: Evaluation) -> str:
-    return " → ".join(evaluation.names[0]) if evaluation.names else "none"
+    return " → ".join(filter(None, evaluation.names[0])) if evaluation.names else "none"
 
 
 def _common_protocols(a: Evaluation, b: Evaluation) -> list[tuple[ProtocolScores, ProtocolScores]]:

@@ -76,7 +76,8 @@ def key(protocol: ProtocolScores) -> str:
 
 def title(protocol: ProtocolScores) -> str:
     """Return a protocol's name, variant and version: `patn-2019:market v1`."""
-    return f"{key(protocol)} v{protocol.version}"
+    name, comma, changed = key(protocol).partition(", changed")
+    return f"{name} v{protocol.version}{comma}{changed}"
 
 
 def make_grid(subjects: Mapping[str, Evaluation]) -> Grid:
@@ -126,7 +127,8 @@ def notes(subjects: Mapping[str, Evaluation]) -> list[Note]:
     said: dict[tuple[str, str], list[str]] = {}
     for name, protocol in protocols.items():
         for column, score in next(iter(protocol.scores.values()), {}).items():
-            said.setdefault((column, score.protocol), []).append(name)
+            if score.protocol:
+                said.setdefault((column, score.protocol), []).append(name)
     found = []
     for (column, text), names in said.items():
         whose = f" ({'; '.join(names)})" if len(protocols) > 1 else ""

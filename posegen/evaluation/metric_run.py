@@ -25,6 +25,8 @@ class MetricRun:
     def __init__(self, metric: Metric | None, error: str | None = None) -> None:
         self.metric = metric
         self.error = error
+        self.built = metric is not None
+        self.description = "" if metric is None else _described(metric)
 
     def update(self, batch: ScoredBatch | PosegenError, column: Column) -> None:
         """Take a batch in, or learn why it could not be prepared."""
@@ -64,17 +66,17 @@ class MetricRun:
 
     def finish(self, column: Column, pairs: int) -> tuple[Score, list[float] | None]:
         """Return the score, and the values of the images where the metric has them."""
-        protocol = column.spec.protocol
+        described = self.description if self.metric is None else _described(self.metric)
+        # Of a metric that could not be built nothing is said: its spec knows the defaults only.
+        known = column.spec.protocol if self.built else ""
 
         def score(value: float | None, count: int, error: str | None, **more: Any) -> Score:
-            return Score(
-                column.spec.name, value, count, column.spec.direction, protocol, error, **more
-            )
+            about = (column.spec.direction, described or known, error)
+            return Score(column.spec.name, value, count, *about, **more)
 
         if self.metric is None:
             return score(None, 0, self.error), None
         try:
-            protocol = self.metric.describe() or protocol
             if column.drop_last and pairs < column.drop_last:
                 raise DataError(
                     f"leaves out the pairs beyond a multiple of {column.drop_last}, and there are "
@@ -99,6 +101,13 @@ class MetricRun:
         if not present or not math.isclose(math.fsum(present) / len(present), value, rel_tol=1e-9):
             return None
         return interval(present)
+
+
+def _described(metric: Metric) -> str:
+    try:
+        return metric.describe() or ""
+    except Exception:  # a plugin's metric can raise anything
+        return ""
 
 
 def reason(error: Exception) -> str:

@@ -116,13 +116,18 @@ class _Scores:
     def __init__(self, grid: Grid, pairs: int) -> None:
         self.grid, self.pairs = grid, pairs
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        from rich.text import Text
+
         several = len(self.grid.protocols) > 1
         heading = f"pairs: {self.pairs}"
         if not several:
             heading = f"protocol: {self.grid.protocols[0]} · {heading}"
-        for number, columns in enumerate(self._blocks(options.max_width)):
-            yield self._table(columns, several, "" if number else heading)
+        yield Text(heading, style="italic")
+        for columns in self._blocks(options.max_width):
+            yield self._table(columns, several)
 
     def _blocks(self, width: int) -> Iterator[list[str]]:
         """Yield the columns in parts, each no wider than `width` beside the labels."""
@@ -141,11 +146,11 @@ class _Scores:
             used += needed
         yield part
 
-    def _table(self, columns: list[str], several: bool, heading: str) -> Table:
+    def _table(self, columns: list[str], several: bool) -> Table:
         from rich.table import Table
         from rich.text import Text
 
-        result = Table("", title=heading or None, title_justify="left")
+        result = Table("")
         for column in columns:
             result.add_column(self.grid.heading(column), justify="right", no_wrap=True)
         for protocol in self.grid.protocols:

@@ -76,6 +76,12 @@ class Evaluation:
         return len(self.names)
 
     @property
+    def computed(self) -> bool:
+        """Whether there is any score."""
+        rows = (row for protocol in self.protocols for row in protocol.scores.values())
+        return any(score.value is not None for row in rows for score in row.values())
+
+    @property
     def scores(self) -> dict[str, dict[str, Score]]:
         """Row -> column -> score under the first protocol."""
         return self.protocols[0].scores

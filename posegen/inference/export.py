@@ -70,7 +70,7 @@ def export_model(
 
     Args:
         model: on the CPU and in float32.
-        path: the file.
+        path: the file, .onnx or .pt2 as the format has it.
         format: `onnx` or `torch-export`.
         inputs: whether the graph takes pose maps, or keypoints and makes the maps itself.
         size: (H, W) that it works at; by default the model's.
@@ -82,7 +82,7 @@ def export_model(
             else; no file is written then.
     """
     if format not in FORMATS:
-        raise ConfigError(f"--format {format}: {suggest(format, FORMATS)}")
+        raise ConfigError(f"--format {format}: no such format; {suggest(format, FORMATS)}")
     if inputs not in ("maps", "keypoints"):
         raise ConfigError(f"--inputs {inputs}: there are maps and keypoints.")
     FORMATS[format].check(opset)
@@ -92,6 +92,12 @@ def export_model(
         raise ConfigError(
             f"--size {size[0]}x{size[1]}: the generator needs height and width divisible by "
             f"{multiple}."
+        )
+    ending = FORMATS[format].ending
+    if path.suffix.lower() != ending:
+        raise ConfigError(
+            f"--out {path}: --format {format} writes {ending} files; give a name that ends in "
+            f"{ending}, or another --format."
         )
     fast, _ = folded(model.generator, TaskInfo(size, model.encoder.channels))
     network = _GRAPHS[inputs](fast, model.encoder, size)

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,7 +26,13 @@ EXTRA_FILE = "posegen.json"
 
 
 class ExportFormat(ABC):
-    """A kind of file."""
+    """A kind of file.
+
+    Attributes:
+        ending: of its files' names.
+    """
+
+    ending: ClassVar[str]
 
     @abstractmethod
     def check(self, opset: int | None) -> None:
@@ -59,6 +65,8 @@ class ExportFormat(ABC):
 
 class Onnx(ExportFormat):
     """ONNX, one file with the weights in it."""
+
+    ending = ".onnx"
 
     def check(self, opset: int | None) -> None:
         """See `ExportFormat`."""
@@ -117,7 +125,9 @@ class Onnx(ExportFormat):
 
 
 class TorchExport(ExportFormat):
-    """What `torch.export.save` writes, .pt2 by convention."""
+    """What `torch.export.save` writes."""
+
+    ending = ".pt2"
 
     def check(self, opset: int | None) -> None:
         """See `ExportFormat`."""

@@ -18,6 +18,7 @@ from posegen.core.errors import DataError
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.inference.runner import Runner, Speed
+from posegen.poses.layouts import layout
 from posegen.weights.cache import find
 from posegen.weights.description import WeightsConfig
 from posegen.weights.networks import rebuild
@@ -171,13 +172,24 @@ class PoseTransfer:
         return torch.stack(read).to(self.device)
 
     def _pose(self, pose: PoseLike) -> Pose:
+        read = self._read_pose(pose)
+        if not (read.keypoints[:, 2] > 0).any():
+            where = f"{pose}: " if isinstance(pose, str | Path) else ""
+            raise DataError(f"{where}no joint of this pose is seen; give one with somebody in it.")
+        return read
+
+    def _read_pose(self, pose: PoseLike) -> Pose:
         if isinstance(pose, Pose):
             return pose
         if isinstance(pose, str | Path):
             return read_pose(Path(pose), self.layout)
         points = torch.as_tensor(pose, dtype=torch.float32)
-        if points.dim() != 2 or points.shape[1] != 3:
-            raise DataError(f"keypoints of shape {tuple(points.shape)}: (K, 3) is expected.")
+        wanted = (len(layout(self.layout)), 3)
+        if points.shape != wanted or not points.isfinite().all():
+            raise DataError(
+                f"keypoints of shape {tuple(points.shape)}: finite numbers of shape {wanted} are "
+                f"expected, x, y and visibility of the joints of {self.layout}."
+            )
         return Pose(points)
 
 

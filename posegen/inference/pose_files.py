@@ -10,6 +10,7 @@ the pose goes with, or the source for a wanted pose. A missing joint is null, or
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,13 @@ def _keypoints(rows: list[Any], joints: Layout, path: Path) -> Tensor:
     for number, (name, row) in enumerate(zip(joints.joints, rows, strict=True)):
         if row is None:
             continue
-        numbers = isinstance(row, list) and all(type(v) in (int, float) for v in row)
+        numbers = isinstance(row, list) and all(
+            type(v) in (int, float) and math.isfinite(v) for v in row
+        )
         if not numbers or len(row) not in (2, 3):
             raise DataError(
-                f"{path}: keypoint {number} ({name}) is not [x, y, visibility] or null."
+                f"{path}: keypoint {number} ({name}) is not [x, y, visibility] in finite "
+                "numbers, or null."
             )
         points[number] = torch.tensor([*row, 1.0][:3])
     return points

@@ -58,7 +58,8 @@ class Catalogue:
             ConfigError: where there is none, with the nearest names.
         """
         if name not in self.plugins:
-            raise ConfigError(f"no plugin {name!r} in the catalogue; {suggest(name, self.plugins)}")
+            near = suggest(name, self.plugins, none="it lists none.")
+            raise ConfigError(f"no plugin {name!r} in the catalogue; {near}")
         return self.plugins[name]
 
     def search(self, word: str) -> list[PluginEntry]:

@@ -127,7 +127,8 @@ class Registry:
         offers = [entry.name for entry in plugins if name in entry.components.get(kind, ())]
         if offers:
             tail += f" The catalogue has it: `posegen plugins install {offers[0]}`."
-        raise PluginError(f"no {kind} {name!r}; {suggest(name, self.names(kind))}{tail}")
+        near = suggest(name, self.names(kind), none="none is installed.")
+        raise PluginError(f"no {kind} {name!r}; {near}{tail}")
 
 
 def _import(target: str, component: Component) -> Any:

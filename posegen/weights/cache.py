@@ -145,8 +145,11 @@ def _find_named(name: str) -> Path:
             f"gets it ({known[name].size / 1e6:,.1f} MB)."
         )
     names = {*known, *(item.name for item in pulled() if item.name)}
-    hint = f" Of pulled weights and the catalogue's: {suggest(name, names)}" if names else ""
-    raise WeightsError(f"{name}: no such run or weights.{hint}")
+    if not names:
+        raise WeightsError(f"{name}: no such run or weights.")
+    raise WeightsError(
+        f"{name}: no such run or weights, nor pulled or in the catalogue; {suggest(name, names)}"
+    )
 
 
 @contextmanager

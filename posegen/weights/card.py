@@ -99,7 +99,8 @@ def _opening(facts: Facts) -> str:
     made = " and ".join(f"{_plain(k)} {_plain(v)}" for k, v in sorted(config.packages.items()))
     return (
         f"Weights of a generator (`{_plain(config.model)}`{preset}) that shows the person of a "
-        f"picture in another pose, at {width}×{height} pixels. Made with {made or 'posegen'}."
+        f"picture in another pose, at {height}×{width} pixels (height × width). "
+        f"Made with {made or 'posegen'}."
     )
 
 

@@ -34,7 +34,7 @@ from posegen.weights.cache import (
     working,
 )
 from posegen.weights.description import CONFIG, TENSORS, is_tar, read_config, read_metadata
-from posegen.weights.download import OFFLINE, Progress, Wanted, download
+from posegen.weights.download import OFFLINE, Progress, Wanted, check_address, download
 from posegen.weights.files import write_description
 
 
@@ -75,6 +75,7 @@ def request(
 
     Raises:
         ConfigError: where it is nothing that can be pulled.
+        WeightsError: where a catalogue's file is missing.
     """
     if sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise ConfigError(f"--sha256 {sha256}: 64 digits from 0-9 and a-f.")
@@ -83,21 +84,32 @@ def request(
     if plain and not Path(source).expanduser().exists():
         known = catalogue.load()
         if source not in known.weights:
+            near = suggest(source, known.weights, none="it lists no weights.")
             raise ConfigError(
                 f"{source}: neither a file or folder, nor an https:// or hf: address, nor in the "
-                f"catalogue; {suggest(source, known.weights)}"
+                f"catalogue; {near}"
             )
         entry = known.weights[source]
         if sha256 not in (None, entry.sha256):
             raise ConfigError(f"--sha256 {sha256}: the catalogue says {entry.sha256}.")
         name, sha256, size = name or source, entry.sha256, entry.size
         source = known.place(entry)
-        plain = "://" not in source and not source.startswith(hub.PREFIX)
+        plain = entry.path is not None
+        if plain and not Path(source).exists() and not _is_here(entry.sha256):
+            raise WeightsError(
+                f"{known.origin['weights', entry.name]}: weights {entry.name!r}: path: {source} "
+                "is not there; put it there, or correct the entry."
+            )
     if plain:
         source = str(Path(source).expanduser().resolve())
     name = name or _name_of(source)
     check_name(name)
     return Request(source=source, name=name, sha256=sha256, size=size, max_size=max_size)
+
+
+def _is_here(sha256: str) -> bool:
+    item = of_digest(sha256)
+    return item is not None and is_intact(item)
 
 
 def _name_of(source: str) -> str:
@@ -129,6 +141,8 @@ def pull(
     """
     item = of_digest(wanted.sha256) if wanted.sha256 else None
     if item is None or not is_intact(item):
+        if wanted.is_web:
+            check_address(wanted.source)  # offline or not, it is never fetched
         remote = wanted.is_web or wanted.is_hub
         item = _cached(wanted) if offline and remote else _fetched(wanted, on_progress)
     return call(item, wanted.name)

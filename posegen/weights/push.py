@@ -17,7 +17,7 @@ from posegen.core.headers import read_header
 from posegen.plugins.entries import licence_expression
 from posegen.weights import hub
 from posegen.weights.bundle import CARD, LICENCE, PICTURES, SCORES, file_digest, pack, shared_files
-from posegen.weights.cache import check_name, find
+from posegen.weights.cache import NAME, check_name, find
 from posegen.weights.card import Facts, card
 from posegen.weights.description import TENSORS, read_config
 from posegen.weights.files import write_atomically, write_json
@@ -25,6 +25,14 @@ from posegen.weights.folder import open_weights, save_weights, weights_digest
 from posegen.weights.scores import read_scores, read_subject
 
 Stored = Literal["float32", "bfloat16", "float16"]
+
+#: Endings of files that a new folder would only by mistake be named with.
+_NOT_WRITTEN = frozenset(
+    {
+        ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".lzma", ".zst", ".tzst",
+        ".zip", ".7z", ".rar", ".safetensors",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,12 +148,14 @@ def push(
     """
     place = hub.place(to) if to.startswith(hub.PREFIX) else None
     target = Path(to).expanduser()
+    if place is None and target.suffix != ".tar" and target.suffix.lower() in _NOT_WRITTEN:
+        raise ConfigError(
+            f"{to}: {target.suffix} files are not written; give a name that ends in .tar, or that "
+            "of a new folder."
+        )
     if place is None and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{to}: exists already; choose another name.")
-    name = name or (place.repository.rsplit("/", 1)[1] if place else target.name).removesuffix(
-        ".tar"
-    )
-    check_name(name.lower())
+    name = _name(name, to, place.repository if place else target.name)
     found = materials(path)
     # Beside a new folder, so that it can come there by renaming.
     beside = target.absolute().parent if place is None else None
@@ -164,6 +174,21 @@ def push(
             where, file = str(target), _deliver(bundle, target)
             entry = _entry(told, file, {"path": target.name})
     return Pushed(where=where, entry=entry, notes=found.notes)
+
+
+def _name(given: str | None, to: str, last: str) -> str:
+    """Return what the weights are called: as the user says, or like the destination's last part."""
+    if given is not None:
+        check_name(given.lower())
+        return given
+    name = last.rsplit("/", 1)[-1].removesuffix(".tar")
+    if not NAME.fullmatch(name.lower()):
+        raise ConfigError(
+            f"{to}: weights cannot be called {name!r} after it (only letters from a to z, digits, "
+            "'.', '_' and '-', at most 100, beginning with a letter or digit); --name gives them "
+            "another name."
+        )
+    return name
 
 
 def _deliver(bundle: Path, target: Path) -> Path:

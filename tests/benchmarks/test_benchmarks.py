@@ -58,8 +58,8 @@ def test_sides_take_turns_after_a_warm_up() -> None:
 
 def test_peak_memory_is_at_least_what_is_there_now() -> None:
     before = resident_mib()
-    kept = torch.ones(16 << 20)
-    assert resident_mib() - before > 60
+    kept = torch.ones(64 << 20)  # 256 MiB; other tests' memory may go in the meantime
+    assert resident_mib() - before > 128
     assert resident_mib(peak=True) >= resident_mib()
     del kept
 

@@ -113,7 +113,7 @@ def test_install_refuses_before_asking(call: Call, done: list[str], lab: Path) -
 def test_validate(call: Call, lab: Path, tmp_path: Path) -> None:
     code, out, _ = call("registry", "validate")
     assert code == 0
-    assert f"{lab}: 1 plugins, 0 weights." in out
+    assert f"{lab}: 1 plugin, 0 sets of weights." in out
     assert "replaced" not in out
     user = tmp_path / "config" / "posegen" / "registry.toml"
     user.parent.mkdir(parents=True)
@@ -125,3 +125,9 @@ def test_validate(call: Call, lab: Path, tmp_path: Path) -> None:
         assert code == 2
         assert f"{user}: plugin 'posegen-tiny': licence: '?' is no SPDX licence" in err
     assert call("registry", "validate", lab)[0] == 0
+    other = {**PLUGIN, "name": "posegen-b", "requirement": "posegen-b"}
+    weights = {"name": "w", "model": "m", "licence": "MIT", "data": "d", "path": "w.tar"}
+    weights |= {"size": 1, "sha256": "ab" * 32}
+    tree = {"schema": 1, "plugin": [PLUGIN, other], "weights": [weights]}
+    lab.write_text(tomli_w.dumps(tree))
+    assert f"{lab}: 2 plugins, 1 set of weights." in call("registry", "validate", lab)[1]

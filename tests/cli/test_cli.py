@@ -126,8 +126,13 @@ def test_config_show_is_complete_toml(call: Call) -> None:
         ),
         (
             ["train", "--model", "patn", "--data", "peple"],
-            "no dataset 'peple'; did you mean 'people'?",
+            "peple: no such folder, and no dataset 'peple'; did you mean 'people'?",
         ),
+        (
+            ["eval", "{run}", "--data", "market"],
+            "market: no such folder, and no dataset 'market'; did you mean 'market1501'?",
+        ),
+        (["data", "check", "nope"], "nope: no such folder, and no dataset 'nope'; known: "),
         (["train", "--model", "patn", "--data", "./none"], "none: no such folder"),
         (["train", "--model", "patn", "--set", "a"], "--set a: write it as key.subkey=value."),
         (
@@ -139,6 +144,10 @@ def test_config_show_is_complete_toml(call: Call) -> None:
         (["eval", "{tmp}/none"], "no such run or weights"),
         (["eval", "{tmp}"], "no config.json in it"),
         (["eval", "{run}", "--metrics", "ssmi"], "no metric 'ssmi'; did you mean 'ssim'?"),
+        (["eval", "{run}", "--metrics", ","], "--metrics: no name is given"),
+        (["eval", "{run}", "--grid", "g.xyz"], "--grid g.xyz: a PNG is written"),
+        (["eval", "{run}", "--lpips-weights", "none.pth"], "none.pth: no such file"),
+        (["eval", "{run}", "--metrics", "ssim", "--save", "{run}/config.toml"], "config.toml: "),
         (["eval", "{run}", "--split", "val"], "--split val: there are train and test."),
         (["eval", "{run}", "--set", "data.image_size=[64,32]"], "data's images are [64, 32]"),
         (

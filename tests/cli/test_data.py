@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -96,10 +97,16 @@ def test_skip_bad_trains_on_the_rest(raw: Any, tmp_path: Path, call: Call) -> No
     assert "10 training pairs" in said
     code, said, _ = call("data", "pack", out, "--skip-bad", "--cache", tmp_path / "cache")
     assert code == 0
-    assert "Left out: 1 pictures that cannot be decoded" in said
+    assert "Left out: 1 picture that cannot be decoded" in said
 
 
-def test_check_ends_with_1_where_something_is_wrong(raw: Any, tmp_path: Path, call: Call) -> None:
+def rows(table: str) -> list[str]:
+    return [line for line in table.splitlines() if line.startswith("│")]
+
+
+def test_check_ends_with_1_where_something_is_wrong(
+    raw: Any, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "market"
     call("data", "prepare", "market1501", raw.market(), out, "--detector", "dots")
     pairs = out / "market-pairs-train.csv"
@@ -108,6 +115,19 @@ def test_check_ends_with_1_where_something_is_wrong(raw: Any, tmp_path: Path, ca
     code, said, _ = call("data", "check", out)
     assert code == 1
     assert "pairs whose person differs" in said
+    name = "0007_c1s1_000004_01_of_a_camera_in_the_yard_behind_the_northern_gate_at_noon.jpg"
+    with pairs.open("a") as file:
+        file.write(f"{name},{name}\n")
+    monkeypatch.setenv("COLUMNS", "80")
+    code, said, _ = call("data", "check", out)
+    assert code == 1
+    assert "…" not in said
+    assert name in "".join(line[line.rindex("│", 0, -1) + 2 : -2].strip() for line in rows(said))
+    code, said, err = call("data", "check", out, "--json", "--html", tmp_path / "check.html")
+    told = json.loads(said)
+    assert (code, told["ok"], told["counts"]["train"]["pictures"]) == (1, False, 9)
+    assert any(name in finding["detail"] for finding in told["findings"])
+    assert "Written: " in err
     code, _, err = call("data", "check", "people")
     assert code == 2
     assert "this command is for folders" in err
@@ -148,11 +168,20 @@ def test_from_folder(raw: Any, dots: ModuleType, tmp_path: Path, call: Call) -> 
     assert code == 0, err
     assert "Pictures: anna 3, bert 3." in said
     assert "Pairs: train 6, test 6." in said
-    assert "Left out: 1 pictures with nobody in them." in err
+    assert "Left out: 1 picture with nobody." in err
     code, said, _ = call("data", "check", tmp_path / "out")
     assert code == 0, said
     code, _, err = call(*words, "--image-format", "gif")
     assert (code, "--image-format gif" in err) == (2, True)
+
+
+def test_from_folder_looks_at_the_folders_before_it_opens_a_detector(
+    tmp_path: Path, call: Call
+) -> None:
+    words = ("--detector", "not-there")
+    code, _, err = call("data", "from-folder", tmp_path / "nope", tmp_path / "out", *words)
+    assert code == 2
+    assert f"{tmp_path / 'nope'}: no such folder or video." in err
 
 
 @pytest.mark.parametrize("seeds", [("1", "1"), ("1", "2")])
@@ -167,3 +196,9 @@ def test_show_draws_random_pairs(
         assert call("data", "show", out, "--out", path, "--count", "4", "--seed", seed)[0] == 0
         drawn.append(path.read_bytes())
     assert (drawn[0] == drawn[1]) == (seeds[0] == seeds[1])
+
+
+def test_a_size_that_no_network_takes(tmp_path: Path, call: Call) -> None:
+    code, _, err = call("data", "export", "people", tmp_path / "out", "--size", "63x31")
+    assert code == 2
+    assert "error: --size 63x31: height and width must be divisible by 4." in err

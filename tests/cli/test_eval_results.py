@@ -168,7 +168,7 @@ def test_one_picture_is_enough(score: Callable, folders: Path) -> None:
 def test_wrong_words_are_explained(score: Callable, words: list[str], sentence: str) -> None:
     code, out, err = score(*words)
     assert sentence in out + err
-    assert code == (0 if "51" in words[-1] else 2)  # a window too large costs only its column
+    assert code == (1 if "51" in words[-1] else 2)  # a window too large costs only its column
 
 
 def test_results_need_a_layout(call: Callable, folders: Path) -> None:
@@ -178,3 +178,30 @@ def test_results_need_a_layout(call: Callable, folders: Path) -> None:
     code, _, err = call("eval", "runs/x", "--targets", folders / "real")
     assert code == 2
     assert "--targets goes with --results DIR" in err
+
+
+def test_what_was_found_before_is_kept_where_nothing_can_be_computed(
+    call: Callable, folders: Path, tmp_path: Path
+) -> None:
+    words = ["eval", "--results", folders / "made", "--layout", "parallel", "--out", tmp_path / "o"]
+    words += ["--targets", folders / "real", "--device", "cpu"]
+    assert call(*words, "--metrics", "ssim")[0] == 0
+    before = (tmp_path / "o" / "scores.json").read_text()
+    code, out, err = call(*words, "--metrics", "pckh")
+    assert code == 1
+    assert "pckh: not computed" in " ".join((out + err).split())
+    assert "nothing is written" in err
+    assert (tmp_path / "o" / "scores.json").read_text() == before
+
+
+def test_nothing_false_is_said_of_a_metric_without_weights(
+    score: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("POSEGEN_OFFLINE", "1")
+    code, out, _ = score("--metrics", "ssim,fid", "--json")
+    assert code == 0
+    scores = next(iter(json.loads(out)["evaluations"][0]["rows"].values()))
+    assert scores["fid"]["value"] is None
+    assert scores["fid"]["protocol"] == ""
+    assert scores["ssim"]["protocol"]

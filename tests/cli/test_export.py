@@ -44,7 +44,7 @@ def test_the_difference_is_told(weights: Path, tmp_path: Path, call: Call) -> No
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--format", "jit"], "--format jit: "),
+        (["--format", "jit"], "--format jit: no such format; known: onnx, torch-export."),
         (["--size", "16"], "--size 16: write it as HEIGHTxWIDTH"),
         (["--size", "18x16"], "--size 18x16: the generator needs"),
         (["--inputs", "both"], "--inputs both: there are maps and keypoints"),
@@ -63,3 +63,17 @@ def test_mistakes_get_a_sentence(
     assert len(err.strip().splitlines()) == 1
     assert out == ""
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "ending"),
+    [("odd.txt", "onnx", ".onnx"), ("m.pt2", "onnx", ".onnx"), ("m.onnx", "torch-export", ".pt2")],
+)
+def test_files_are_not_written_under_another_ending(
+    name: str, format: str, ending: str, weights: Path, tmp_path: Path, call: Call
+) -> None:
+    file = tmp_path / name
+    code, _, err = call("export", weights, "--out", file, "--format", format)
+    assert code == 2
+    assert f"--out {file}: --format {format} writes {ending} files; " in err
+    assert not file.exists()

@@ -36,7 +36,7 @@ def test_new_writes_a_package_and_says_what_is_next(call: Call, tmp_path: Path) 
 
 def test_new_refuses_in_a_sentence(call: Call, tmp_path: Path) -> None:
     for words, said in (
-        (["x", "--kind", "generatr"], "--kind generatr: did you mean 'generator'"),
+        (["x", "--kind", "generatr"], "--kind generatr: no such kind; did you mean 'generator'"),
         (["ssim", "--kind", "metric"], "'ssim' is a metric of posegen already"),
         (["!", "--kind", "metric"], "'!' has no letters or digits"),
     ):
@@ -105,9 +105,9 @@ def test_check_fails_with_exit_code_1(
     ("words", "said"),
     [
         (["posegen-unett"], "no package and no component 'posegen-unett'; did you mean"),
-        (["patn", "--kind", "loss"], "'patn' has no loss; Known: generator, model."),
+        (["patn", "--kind", "loss"], "'patn' has no loss; known: generator, model."),
         (["patn", "--set", "ngf=4"], "--set needs one component with options"),
-        (["gaussian", "--kind", "encodr"], "--kind encodr: did you mean 'encoder'"),
+        (["gaussian", "--kind", "encodr"], "--kind encodr: no such kind; did you mean 'encoder'"),
     ],
 )
 def test_check_refuses_in_a_sentence(call: Call, words: list[str], said: str) -> None:

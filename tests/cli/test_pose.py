@@ -150,9 +150,10 @@ def test_a_stopped_job_goes_on(call: Call, photos: Path, tmp_path: Path) -> None
     assert code == 0, said
     assert out.read_text() == whole
     assert "2 poses in 3 pictures." in said
-    assert "1 were there already." in said
-    code, printed, _ = call(*words, "--resume")
-    assert (code, printed) == (2, "")  # the one picture that is left shows nobody
+    assert "1 was there already." in said
+    code, printed, said = call(*words, "--resume")
+    assert (code, printed) == (0, "")  # the one picture that is left shows nobody
+    assert "0 poses in 1 picture. 3 were there already." in " ".join(said.split("\n"))
     assert out.read_text() == whole
 
 

@@ -192,6 +192,17 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, call: Call) -> None:
     assert "did you mean 'patn-official'?" in err
 
 
+def test_a_picture_is_no_checkpoint(tmp_path: Path, call: Call) -> None:
+    file = tmp_path / "picture.png"
+    Image.new("RGB", (8, 8)).save(file)
+    words = ["--from", "patn-official", "--out", tmp_path / "cv"]
+    code, _, err = call("weights", "convert", file, *words)
+    assert code == 2
+    assert f"{file}: cannot be read" in err
+    assert "no PyTorch checkpoint of plain tensors, or is damaged; nothing in it was run" in err
+    assert "weights_only" not in err
+
+
 def test_info(run: Path, call: Call) -> None:
     code, out, _ = call("weights", "info", run)
     told = json.loads(out)
@@ -242,6 +253,7 @@ def test_an_empty_list_says_what_to_do(call: Call) -> None:
         (["pull", "https://example.org/a.tar", "--offline"], "without the network (--offline"),
         (["pull", "hf:o/n", "--offline"], "without the network (--offline"),
         (["pull", "http://example.org/a.tar"], "only https is used"),
+        (["pull", "http://example.org/a.tar", "--offline"], "only https is used"),
         (["pull", "nothing"], "neither a file or folder"),
         (["push", "{run}", "{tmp}/new"], "--licence is missing"),
         (["push", "{tmp}", "{tmp}/new"], "no model.safetensors in it"),

@@ -13,7 +13,9 @@ import torch
 
 from posegen.compute import checkup, environment, findings
 from posegen.compute.environment import Device
+from posegen.core.specs import DetectorSpec
 from posegen.plugins import Registry, discover
+from posegen.plugins.components import PluginRecord
 
 CPU = Device("cpu", "x", 2**33, 2**32, {"32": "fast", "tf32": "no", "bf16": "slow", "fp16": "slow"})
 GPU = Device(
@@ -140,6 +142,24 @@ def test_a_plugin_that_does_not_load_comes_first(
     made = findings.findings(discover(points=[point]), [CPU], {"runs": tmp_path})
     assert [finding.level for finding in made] == ["broken", "note"]
     assert "the plugin module_that_is_not_there ? does not load: import failed" in made[0].message
+
+
+def test_a_detector_whose_package_is_missing(
+    found: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = DetectorSpec(name="eye", summary="", target="eye:Eye", contract=1)
+    record = PluginRecord("eye", "posegen-eye", "1", specs=(spec,))
+    needs = ["torch", "eyelib>=2", "seer", "more ; extra == 'test'"]
+    monkeypatch.setattr(findings, "requires", lambda package: needs)
+    monkeypatch.setattr(findings, "installed", {"torch": "2.9", "seer-gpu": "1"}.get)
+    [finding] = findings._of_detectors(Registry([record]))
+    assert finding.level == "note"
+    assert finding.message == (
+        "the detector eye of posegen-eye needs eyelib, which is not installed; where you want to "
+        "use it, `pip install 'eyelib>=2'`, or see the README of posegen-eye."
+    )
+    monkeypatch.setattr(findings, "installed", lambda package: "9")
+    assert findings._of_detectors(Registry([record])) == []
 
 
 class Odd(torch.nn.Module):

@@ -93,6 +93,27 @@ def test_what_is_wrong_with_files_and_rows(market_set: Market1501Config) -> None
     assert "no such folder" in errors["train: file that cannot be used"].detail
 
 
+def test_a_bad_row_of_keypoints_is_told_once(market_set: Market1501Config) -> None:
+    path = market_set.annotations("train")
+    lines = path.read_text().splitlines()
+    names = [line.partition(":")[0] for line in lines]
+    unreadable, outside = (
+        names.index(f"{name}_01.jpg") for name in ("0007_c1s1_000004", "0010_c1s1_000007")
+    )
+    lines[unreadable] = f"{names[unreadable]}: [1]: [2]"
+    lines[outside] = re.sub(r"\[-?\d+", "[999", lines[outside])
+    path.write_text("\n".join(lines) + "\n")
+    errors = found(check(market_set, nothing), "error")
+    assert set(errors) == {
+        "train: unreadable rows of keypoints",
+        "train: images with a joint outside",
+        "train: pairs of images whose row of keypoints is bad",
+    }
+    finding = errors["train: pairs of images whose row of keypoints is bad"]
+    assert f"mend row {unreadable + 1} of {path.name}" in finding.detail
+    assert finding.count == 8  # four of each of the two
+
+
 def test_sizes(market_set: Market1501Config, raw: Any) -> None:
     test = market_set.image_folders("test")[0]
     path = raw.write("x.jpg", (64, 32), 5)

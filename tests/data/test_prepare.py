@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -328,6 +329,16 @@ def test_what_a_download_can_be_wrong_in(raw: Any, tmp_path: Path) -> None:
     empty.mkdir()
     assert "bounding_box_train" in sentence(empty, finder=finder)
     assert "img_highres" in sentence(empty, DeepFashion(out, "leak-free"), finder=finder)
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for split in ("train", "test"):
+        (lists / f"{split}.lst").write_text(f"fashionMENOtherid0000000{len(split)}01_1front.jpg\n")
+    fashion = raw.deepfashion()
+    for old in fashion.rglob("*.lst"):
+        old.unlink()
+    said = sentence(fashion, DeepFashion(out), finder=finder, annotations=lists)
+    assert re.search(r"none of its \d+ pictures is in the published split \(train\.lst and", said)
+    assert "01_1_front.jpg, would be called fashionMENDenimid0000008001_1front.jpg there" in said
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\x03\x04 and so on")
     assert "broken.zip: is damaged" in sentence(broken, finder=finder)

@@ -128,7 +128,8 @@ class Branching(torch.nn.Module):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"format": "onx"}, "did you mean 'onnx'"),
+        ({"format": "onx"}, "--format onx: no such format; did you mean 'onnx'"),
+        ({}, r"m: --format onnx writes \.onnx files; give a name that ends in \.onnx"),
         ({"inputs": "poses"}, "--inputs poses: there are maps and keypoints"),
         ({"size": (30, 16)}, "--size 30x16: the generator needs height and width divisible by 4"),
         ({"format": "torch-export", "opset": 18}, "--opset is about --format onnx"),

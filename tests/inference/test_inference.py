@@ -46,6 +46,7 @@ def test_poses_scale_with_the_picture(tmp_path: Path) -> None:
         ("[[1, 2]]", "1 keypoints where openpose18 has 18"),
         ('{"keypoints": [], "layout": "coco17"}', "its layout is 'coco17'"),
         (json.dumps([[1, 2, 1]] * 4 + [["x", 2]] + [None] * 13), r"keypoint 4 \(right_wrist\)"),
+        (json.dumps([[float("nan"), 2, 1]] + [None] * 17), r"keypoint 0 \(nose\)"),
         (json.dumps([[1, 2, 1, 4]] + [None] * 17), r"keypoint 0 \(nose\)"),
         (json.dumps({"keypoints": [None] * 18, "size": [0, 3]}), '"size" is not'),
     ],

@@ -124,8 +124,11 @@ def test_precision_is_an_option(
 def test_wrong_poses_and_pictures_are_named(
     model: PoseTransfer, picture: Tensor, points: Points, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=r"keypoints of shape \(2, 3\)|\(K, 3\) is expected"):
-        model.generate(picture, points(0)[..., :2], points(1))
+    for wrong in (points(0)[..., :2], points(0)[:5], points(0) / 0):
+        with pytest.raises(DataError, match=r"of shape \(18, 3\) are expected"):
+            model.generate(picture, wrong, points(1))
+    with pytest.raises(DataError, match="no joint of this pose is seen"):
+        model.generate(picture, points(0), torch.zeros(18, 3))
     with pytest.raises(DataError, match="a source tensor is"):
         model.generate(picture.float(), points(0), points(1))
     with pytest.raises(DataError, match="no such picture"):

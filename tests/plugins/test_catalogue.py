@@ -213,6 +213,8 @@ def test_search_looks_everywhere(tmp_path: Path, word: str, found: bool) -> None
     assert bool(known.search(word)) == found
     with pytest.raises(ConfigError, match="did you mean 'posegen-tiny'"):
         known.plugin("posegen-tny")
+    with pytest.raises(ConfigError, match=r"no plugin 'x' in the catalogue; it lists none\.$"):
+        catalogue.Catalogue().plugin("x")
 
 
 def test_another_contract_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import os
+import pickle
 import shutil
 import struct
 import tarfile
@@ -424,13 +425,24 @@ def saved(content: Any) -> Callable[[Path], None]:
     return lambda file: torch.save(content, file)
 
 
+NO_CHECKPOINT = (
+    "(it is no PyTorch checkpoint of plain tensors, or is damaged; nothing in it was run)"
+)
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+def half(file: Path) -> None:
+    torch.save({"a": torch.zeros(9)}, file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
 PICKLES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "code": (saved({"a": Code()}), "cannot be read"),
+    "code": (saved({"a": Code()}), NO_CHECKPOINT),
     "code in the old format": (
         lambda f: torch.save({"a": Code()}, f, _use_new_zipfile_serialization=False),
-        "cannot be read",
+        NO_CHECKPOINT,
     ),
-    "a network": (saved(torch.nn.Linear(1, 1)), "cannot be read"),
+    "a network": (saved(torch.nn.Linear(1, 1)), NO_CHECKPOINT),
     "a list": (saved([torch.zeros(1)]), "no plain state dict"),
     "names that are numbers": (saved({1: torch.zeros(1)}), "no plain state dict"),
     "a tensor in a table": (saved({"a": {"b": torch.zeros(1)}}), "no plain state dict"),
@@ -442,7 +454,12 @@ PICKLES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a complex tensor": (saved({"a": torch.zeros(1) * 1j}), "not a plain dense tensor"),
     "a tensor without data": (saved({"a": torch.zeros(9, device="meta")}), "not a plain dense"),
     "a compressed archive": (bomb, "compressed"),
-    "no archive": (lambda f: f.write_bytes(b"PK\3\4junk"), "cannot be read"),
+    "no archive": (lambda f: f.write_bytes(b"PK\3\4junk"), NO_CHECKPOINT),
+    "a picture": (lambda f: f.write_bytes(PNG), NO_CHECKPOINT),
+    "a text": (lambda f: f.write_bytes(b"hello world\n"), NO_CHECKPOINT),
+    "a pickle of newer Python": (lambda f: f.write_bytes(pickle.dumps({}, 5)), NO_CHECKPOINT),
+    "nothing": (lambda f: f.touch(), NO_CHECKPOINT),
+    "the first half": (half, NO_CHECKPOINT),
 }
 
 
@@ -456,6 +473,8 @@ def test_pickles_are_refused(tmp_path: Path, kind: str, monkeypatch: pytest.Monk
         read_tensors(tmp_path / "a.pth")
     assert sentence in str(error.value)
     assert str(tmp_path / "a.pth") in str(error.value)
+    for advice in ("weights_only", "torch.load", "\x1b"):
+        assert advice not in str(error.value)
     assert not (tmp_path / "evil").exists()
 
 

@@ -216,7 +216,7 @@ def test_a_damaged_record_is_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "options", "sentence"),
     [
-        ("pattn", {}, "neither a file or folder, nor an https"),
+        ("pattn", {}, "neither a file or folder, nor .* in the catalogue; it lists no weights.$"),
         ("hf:owner", {}, "write it as hf:owner/name"),
         ("hf:../..", {}, "write it as hf:owner/name"),
         ("https://example.org/", {}, "say with --name"),
@@ -237,5 +237,28 @@ def test_unknown_names_get_the_nearest(
         request("smal")
     with pytest.raises(ConfigError, match="the catalogue says"):
         request("small", sha256=hashlib.sha256(b"").hexdigest())
-    with pytest.raises(WeightsError, match=r"no such run or weights. .*did you mean 'small'"):
+    with pytest.raises(
+        WeightsError, match=r"no such run or weights, .*did you mean 'small'\? Known"
+    ):
         find("smal")
+    with pytest.raises(WeightsError, match=r"nor pulled or in the catalogue; known: small\.$"):
+        find("xyz")
+
+
+def test_a_catalogue_whose_file_is_missing_is_named(
+    tar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue(tmp_path, monkeypatch, path="small.tar", **of(tar))
+    away = tar.rename(tmp_path / "away.tar")
+    with pytest.raises(WeightsError) as error:
+        request("small")
+    file = tmp_path / "registry.toml"
+    assert str(error.value).startswith(f"{file}: weights 'small': path: {tar} is not there; ")
+    item = pull(request(str(away)))
+    assert pull(request("small")).folder == item.folder  # what is here already needs no file
+
+
+@pytest.mark.parametrize("address", ["http://example.org/a.tar", "ftp://example.org/a.tar"])
+def test_offline_too_an_address_that_is_never_used_is_refused_for_that(address: str) -> None:
+    with pytest.raises(WeightsError, match="only https is used"):
+        pull(request(address), offline=True)

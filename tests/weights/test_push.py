@@ -113,6 +113,20 @@ def test_the_card_tells_it_all(run: Path, tmp_path: Path) -> None:
     assert result["metrics"] == [{"type": "ssim", "name": "patn-2019:market ssim", "value": 0.625}]
 
 
+def test_the_card_tells_sizes_in_one_order(run: Path, config: Callable[..., Any]) -> None:
+    wide = config(image_size=(64, 32))
+    text = card(replace(facts(materials(run), "a", "a"), config=wide))
+    assert text.count("64×32") == 2
+    assert "at 64×32 pixels (height × width). Made with" in text
+    assert "32×64" not in text
+
+
+def test_a_destination_that_is_no_name_can_be_given_one(run: Path, tmp_path: Path) -> None:
+    pushed = push(run, str(tmp_path / "odd näme.tar"), licence="MIT", name="plain")
+    assert pushed.entry["name"] == "plain"
+    assert (tmp_path / "odd näme.tar").is_file()
+
+
 def test_a_card_cannot_be_written_into(run: Path, config: Callable[..., Any]) -> None:
     found = facts(materials(run), "a`b](http://evil)<script>", "$(evil); `evil`")
     hostile = config(
@@ -199,7 +213,16 @@ def test_scores_of_other_weights_are_left_out(run: Path, tmp_path: Path) -> None
         ("shared", {"licence": "free"}, "--licence 'free' is no SPDX licence"),
         ("first", {"licence": "MIT"}, "exists already"),
         ("a.tar", {"licence": "MIT"}, "exists already"),
-        ("shared", {"licence": "MIT", "name": "a b"}, "a name has"),
+        ("shared", {"licence": "MIT", "name": "a b"}, "--name 'a b': a name has"),
+        ("m3.tar.gz", {"licence": "MIT"}, r"m3\.tar\.gz: \.gz files are not written; .*in \.tar,"),
+        ("m3.zip", {"licence": "MIT"}, r"\.zip files are not written"),
+        ("m3.TAR", {"licence": "MIT"}, r"\.TAR files are not written"),
+        ("m3.safetensors", {"licence": "MIT"}, r"\.safetensors files are not written"),
+        (
+            "odd näme.tar",
+            {"licence": "MIT"},
+            r"odd näme\.tar: weights cannot be called 'odd näme' .*; --name gives them another",
+        ),
     ],
 )
 def test_what_cannot_be_pushed_is_said(

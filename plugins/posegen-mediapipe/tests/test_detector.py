@@ -14,7 +14,7 @@ import torch
 from posegen_mediapipe.config import MediaPipeConfig
 from posegen_mediapipe.detector import MediaPipe
 
-from posegen.core import ConfigError, WeightsError
+from posegen.core import ConfigError, PluginError, WeightsError
 
 Mark = SimpleNamespace
 #: Finds people: the picture that MediaPipe is given -> landmarks in fractions of it.
@@ -164,3 +164,9 @@ def test_several_people_need_a_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     install_old(monkeypatch, white_pixel)
     with pytest.raises(ConfigError, match=r"detector\.people=2: .*detector\.model=FILE"):
         MediaPipe(MediaPipeConfig(people=2))
+
+
+def test_without_mediapipe_its_package_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    with pytest.raises(PluginError, match=r"mediapipe, which is not installed; .*==0\.10\.21'"):
+        MediaPipe(MediaPipeConfig())

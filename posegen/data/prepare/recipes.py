@@ -29,10 +29,12 @@ class Plan(NamedTuple):
     Attributes:
         places: path in the download -> split and name of its picture.
         names: name -> split of all pictures that there should be.
+        found: path in the download -> name, of all pictures that may be in a split.
     """
 
     places: dict[str, tuple[Split, str]]
     names: dict[str, Split]
+    found: dict[str, str]
 
 
 class Recipe(ABC):
@@ -98,7 +100,11 @@ class Market1501(Recipe):
         if lists:
             known = self.config.naming.outfit  # distractors may be in the lists
             names = {n: split for split, some in lists.items() for n in some if known(n)}
-        return Plan({path: place for path, place in found.items() if place[1] in names}, names)
+        return Plan(
+            {path: place for path, place in found.items() if place[1] in names},
+            names,
+            {path: name for path, (_, name) in found.items()},
+        )
 
     def convert(self, path: str, content: bytes) -> bytes:
         """Return the content as it is."""
@@ -149,14 +155,14 @@ class DeepFashion(Recipe):
         found = {path: place for path in paths if (place := deepfashion_place(path))}
         there = {folder for folder, _ in found.values()}
         if not there:
-            return Plan({}, {})
+            return Plan({}, {}, {})
         folder = self.folder or ("img" if "img" in there else "img_highres")
         if folder not in there:
             raise ConfigError(f"--pictures {folder}: the download has only {min(there)}.")
         paths_of = {name: path for path, (own, name) in found.items() if own == folder}
         names = self._splits(paths_of, lists)
         places = {path: (names[n], n) for n, path in paths_of.items() if n in names}
-        return Plan(places, names)
+        return Plan(places, names, {path: name for name, path in paths_of.items()})
 
     def _splits(self, names: Iterable[str], lists: Names | None) -> dict[str, Split]:
         item = self.config.naming.item

@@ -87,11 +87,7 @@ def prepare(request: Request, progress: Progress) -> dict[Split, SplitCounts]:
     _check_keypoints(request)
     raw = Raw(request.raw)
     plan = request.recipe.plan(raw.paths, _published_split(request, raw))
-    if not plan.places:
-        raise DataError(
-            f"{request.raw}: holds no picture in {request.recipe.pictures}; give the folder or the "
-            "archive that the data set's authors publish."
-        )
+    _check_pictures(request, plan)
     _record(request)
     _write_pictures(request, raw, plan, progress)
     counts = {split: _write_tables(request, split, plan, progress) for split in SPLITS}
@@ -110,6 +106,23 @@ def _check_keypoints(request: Request) -> None:
                 f"the keypoints of the {split} split are missing: give the folder of {name} with "
                 "`--annotations DIR`, or find them with `--detector NAME`."
             )
+
+
+def _check_pictures(request: Request, plan: Plan) -> None:
+    """Say so where the download has no picture, or none of the published split."""
+    if plan.places:
+        return
+    if not plan.found:
+        raise DataError(
+            f"{request.raw}: holds no picture in {request.recipe.pictures}; give the folder or the "
+            "archive that the data set's authors publish."
+        )
+    path, name = min(plan.found.items())
+    raise DataError(
+        f"{request.raw}: none of its {len(plan.found):,} pictures is in the published "
+        "split (train.lst and test.lst, or the CSV files of keypoints); the first, "
+        f"{path}, would be called {name} there; give the lists that belong to this download."
+    )
 
 
 def _record(request: Request) -> None:

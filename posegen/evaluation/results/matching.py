@@ -80,7 +80,7 @@ def with_targets(entries: Iterable[Entry], targets: PictureFolder, layout: Layou
         names = (prefix + entry.target_name for prefix in ("", *layout.prefixes))
         found = next((name for name in map(targets.find, names) if name is not None), None)
         if found is None:
-            reason = f"no single picture {entry.target_name!r} in {targets.folder}"
+            reason = f"no picture {entry.target_name!r}, or several, in {targets.folder}"
             unmatched.append(Unmatched(entry.file, reason))
         else:
             matched.append(replace(entry, target=found))

@@ -184,8 +184,8 @@ def open_results(
         unmatched += missing
     if not entries:
         raise DataError(
-            f"--results {folder}: nothing in it can be scored; of {len(unmatched)} files the first "
-            f"is {unmatched[0].file}: {unmatched[0].reason}."
+            f"--results {folder}: nothing in it can be scored. The first reason of "
+            f"{len(unmatched)}: {unmatched[0].file}: {unmatched[0].reason}."
         )
     if sources is not None:
         entries = with_sources(entries, PictureFolder(sources, "--sources"))

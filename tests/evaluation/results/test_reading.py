@@ -124,7 +124,7 @@ def test_what_has_no_partner_is_listed(save: Save, tmp_path: Path) -> None:
         Unmatched("a___b.webp", "a second result of one pair, beside a___b.png"),
         Unmatched("index.html", "not a picture"),
         Unmatched("strange.png", "its name is not of the form A___B.png"),
-        Unmatched("a___gone.png", f"no single picture 'gone' in {targets}"),
+        Unmatched("a___gone.png", f"no picture 'gone', or several, in {targets}"),
         Unmatched(str(targets / "never.png"), "a target without a result"),
     ]
 
@@ -137,10 +137,10 @@ def test_two_targets_of_one_name(save: Save, tmp_path: Path) -> None:
     save("t/2.png")
     results = open_results(tmp_path / "r", "parallel", tmp_path / "t")
     assert stems(results) == [("", "2")]
-    reason = f"no single picture '1' in {tmp_path / 't'}"
+    reason = f"no picture '1', or several, in {tmp_path / 't'}"
     assert results.unmatched[0] == Unmatched("1.png", reason)
     save("t/2.bmp")
-    with pytest.raises(DataError, match=r"nothing in it can be scored; of 6 files the first is 1"):
+    with pytest.raises(DataError, match=r"nothing in it can be scored. The first reason of 6: 1"):
         open_results(tmp_path / "r", "parallel", tmp_path / "t")
 
 
@@ -165,7 +165,7 @@ def test_listed_pairs(save: Save, tmp_path: Path) -> None:
         ("a,b\n", r"pairs\.csv, row 1: the header must be 'from,to'"),
         ("", r"pairs\.csv, row 1: the header must be 'from,to'"),
         ("from,to\na,b\na\n", r"pairs\.csv, row 3: has 1 fields"),
-        ("from,to\nz,z\n", r"nothing in it can be scored; .* z,z: a pair of"),
+        ("from,to\nz,z\n", r"nothing in it can be scored. .* z,z: a pair of"),
     ],
 )
 def test_malformed_pairs(save: Save, tmp_path: Path, text: str | None, sentence: str) -> None:

@@ -8,6 +8,7 @@ Two programming interfaces of the same model family are in use:
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
 import weakref
@@ -20,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posegen.core import ConfigError, PoseDetector, WeightsError
+from posegen.core import ConfigError, PluginError, PoseDetector, WeightsError
 from posegen_mediapipe.config import MediaPipeConfig
 
 _LANDMARKS = 33
@@ -45,6 +46,7 @@ class MediaPipe(PoseDetector):
         - Pictures are taken one by one, as still ones, on the CPU.
 
     Raises:
+        posegen.core.PluginError: on construction, where the package mediapipe is not installed.
         posegen.core.WeightsError: on construction, where there is no model, or it is damaged.
         posegen.core.ConfigError: for several people without a `.task` file.
     """
@@ -95,11 +97,11 @@ def open_landmarker(config: MediaPipeConfig) -> Landmarker:
     """Open MediaPipe with a `.task` file where one is given, and else with the model it brings.
 
     Raises:
-        posegen.core.WeightsError, posegen.core.ConfigError: see `MediaPipe`.
+        posegen.core.PluginError, posegen.core.WeightsError, posegen.core.ConfigError: see
+            `MediaPipe`.
     """
     os.environ.setdefault("GLOG_minloglevel", "2")  # it reports each start on standard error
-    import mediapipe
-
+    mediapipe = _imported("mediapipe")
     if config.model is not None:
         return _from_bundle(config, config.model.expanduser())
     if not hasattr(mediapipe, "solutions"):
@@ -114,6 +116,22 @@ def open_landmarker(config: MediaPipeConfig) -> Landmarker:
             "give a bundle with `--set detector.model=FILE.task`."
         )
     return _from_package(mediapipe, config)
+
+
+def _imported(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        state = (
+            f"the package {error.name}, which is not installed"
+            if isinstance(error, ModuleNotFoundError)
+            else f"the package mediapipe, which cannot be imported ({error})"
+        )
+        raise PluginError(
+            f"the detector mediapipe needs {state}; install it with `pip install "
+            "'mediapipe==0.10.21'` in an environment of its own, beside posegen and "
+            "posegen-mediapipe: it brings its model, and needs numpy below 2."
+        ) from error
 
 
 def _from_package(mediapipe: Any, config: MediaPipeConfig) -> Landmarker:

@@ -7,6 +7,7 @@ hand one colour order to both networks; so its parts are put together here.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posegen.core import PoseDetector, WeightsError
+from posegen.core import PluginError, PoseDetector, WeightsError
 from posegen_rtmlib.config import RTMLibConfig
 
 _LAYOUTS = {"body": "coco17", "wholebody": "wholebody133"}
@@ -37,12 +38,13 @@ class RTMLib(PoseDetector):
         - Pictures are taken one by one.
 
     Raises:
+        posegen.core.PluginError: on construction, where rtmlib or ONNX Runtime is not installed.
         posegen.core.WeightsError: on construction, where a network cannot be had or read.
     """
 
     def __init__(self, config: RTMLibConfig) -> None:
-        import rtmlib
-
+        rtmlib = _imported("rtmlib")
+        _imported("onnxruntime")  # rtmlib asks for it late, amid errors of networks
         self.config = config
         self.layout = _LAYOUTS[config.body]
         solution = rtmlib.Wholebody if config.body == "wholebody" else rtmlib.Body
@@ -83,6 +85,21 @@ class RTMLib(PoseDetector):
             return np.array([[0, 0, width, height]], dtype=np.float64)
         boxes = self.people(np.ascontiguousarray(picture[..., ::-1]))
         return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+
+
+def _imported(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        state = (
+            f"the package {error.name}, which is not installed"
+            if isinstance(error, ModuleNotFoundError)
+            else f"the package {module}, which cannot be imported ({error})"
+        )
+        raise PluginError(
+            f"the detector rtmlib needs {state}; install what it needs with `pip install rtmlib "
+            "onnxruntime` (for a GPU onnxruntime-gpu), beside posegen and posegen-rtmlib."
+        ) from error
 
 
 def _open(
