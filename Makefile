@@ -13,7 +13,8 @@ $(VENV)/.done: pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "posegen needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]' \
-		-e plugins/posegen-patn -e plugins/posegen-unet
+		-e plugins/posegen-people -e plugins/posegen-patn -e plugins/posegen-unet \
+		-e plugins/posegen-warp -e plugins/posegen-stlpips
 	# Without mediapipe and rtmlib, which want other versions of numpy and OpenCV than the tests.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		-e plugins/posegen-mediapipe -e plugins/posegen-rtmlib
@@ -46,7 +47,7 @@ docs: setup
 WHEELS_FOR ?= 3.12
 wheels: setup
 	rm -rf .whl
-	$(BIN)/python -m pip wheel --quiet --no-deps -w .whl . plugins/posegen-patn
+	$(BIN)/python -m pip wheel --quiet --no-deps -w .whl . plugins/posegen-people plugins/posegen-patn
 	$(BIN)/python -m pip download --quiet -d .whl --only-binary=:all: --python-version $(WHEELS_FOR) \
 		--platform manylinux_2_17_x86_64 pydantic pluggy safetensors pytest
 

@@ -35,7 +35,7 @@ from torch import Tensor
 
 from posegen.core import Batch, PoseEncoder
 from posegen.data.config import DeepFashionConfig, Market1501Config, PublishedConfig
-from posegen.data.loading import RawBatch, collate, to_batch
+from posegen.data.loading import collate, to_batch
 from posegen.data.published import PublishedDataset
 from posegen.poses.config import GaussianConfig, OneHotConfig
 from posegen.poses.encoders import GaussianEncoder, OneHotEncoder
@@ -76,7 +76,7 @@ def compare(name: str, root: Path, images: int, rounds: int) -> list[Case]:
     cpu = torch.device("cpu")
     random = np.random.default_rng(0)
 
-    def load(dataset: PublishedDataset) -> Callable[[list[int]], RawBatch]:
+    def load(dataset: PublishedDataset) -> Callable[[list[int]], Batch]:
         return lambda numbers: collate(dataset.__getitems__(numbers))
 
     def whole(dataset: PublishedDataset) -> Callable[[list[int]], Batch]:

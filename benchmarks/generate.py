@@ -93,8 +93,11 @@ def one_person(runner: Runner, plain: nn.Module, inputs: Inputs, batch: int) -> 
     source, here, poses = inputs
 
     def ours() -> Tensor:
-        code = runner.encode(source, here)
-        return torch.cat([runner.go_on(code, part).image.cpu() for part in poses.split(batch)])
+        made = []
+        for part in poses.split(batch):
+            person = (x.expand(len(part), *x.shape[1:]) for x in (source, here))
+            made.append(runner(**named(*person, part)).image.cpu())
+        return torch.cat(made)
 
     @torch.no_grad()
     def published() -> Tensor:
@@ -103,12 +106,17 @@ def one_person(runner: Runner, plain: nn.Module, inputs: Inputs, batch: int) -> 
     return ours, published
 
 
+def named(source: Tensor, source_pose: Tensor, target_pose: Tensor) -> dict[str, Tensor]:
+    """Return a generator's inputs by name."""
+    return {"source": source, "source_pose": source_pose, "target_pose": target_pose}
+
+
 def pairs(runner: Runner, plain: nn.Module, inputs: Inputs, batch: int) -> Sides:
     """Return both sides of an evaluation."""
     parts = list(zip(*(part.split(batch) for part in inputs), strict=True))
 
     def ours() -> Tensor:
-        return torch.cat([runner.run(*part).image.cpu() for part in parts])
+        return torch.cat([runner(**named(*part)).image.cpu() for part in parts])
 
     @torch.no_grad()
     def published() -> Tensor:

@@ -33,8 +33,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.morphology import dilation, erosion, footprint_rectangle
 
 from posegen import PoseTransfer, evaluate, experiment, preset
-from posegen.config.parts import build_encoder, build_generator
-from posegen.core import Batch, Config, GeneratorOutput, PerImageMetric, ScoredBatch, TaskInfo
+from posegen.config.parts import build_encoder, method_from
+from posegen.core import Batch, Config, GeneratorOutput, PerImageMetric, TaskInfo
 from posegen.evaluation.metrics.config import L1Config, MaskSSIMConfig, SSIMConfig
 from posegen.evaluation.metrics.masks import LIMBS
 from posegen.evaluation.metrics.pixels import L1, PSNR
@@ -107,7 +107,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.target)
 
-    def batches(self) -> Iterator[ScoredBatch]:
+    def batches(self) -> Iterator[Batch]:
         """Yield what metrics see."""
         for i in range(0, len(self), BATCH):
             generated, target = (
@@ -115,7 +115,8 @@ class Pairs:
                 for images in (self.generated, self.target)
             )
             keypoints = torch.from_numpy(self.keypoints[i : i + BATCH]).float()
-            yield ScoredBatch(generated, target, target_keypoints=keypoints)
+            pictures = {"generated": generated, "target": target}
+            yield Batch({**pictures, "target_keypoints": keypoints})
 
 
 def metrics() -> dict[str, PerImageMetric]:
@@ -260,15 +261,16 @@ def network_share(count: int, size: tuple[int, int]) -> float:
     """Return which part of the time of an evaluation of pairs of `people` is the generator's."""
     people = {"name": "people", "image_size": list(size)}
     recipe = experiment(preset("patn", "market1501"), {"data": people})
-    config = WeightsConfig.of_run(recipe, "openpose18", size, {})
-    network = build_generator(config.generator, TaskInfo(size, 18))
-    model = PoseTransfer(config, network, build_encoder(config.encoder))
+    encoder, task = build_encoder(recipe.encoder), TaskInfo(size, 18)
+    method = method_from(recipe.method, recipe.generator, task)
+    config = WeightsConfig.of_run(recipe, task, method.shared, {})
+    model = PoseTransfer(config, method, encoder)
     inside = 0.0
 
-    def run(batch: Batch) -> GeneratorOutput:
+    def run(batch: Batch, **options: Any) -> GeneratorOutput:
         nonlocal inside
         start = time.perf_counter()
-        made = PoseTransfer.run(model, batch)
+        made = PoseTransfer.run(model, batch, **options)
         inside += time.perf_counter() - start
         return made
 

@@ -22,6 +22,7 @@ from measure import Case, afresh, in_turn, parser, report, resident_mib
 from plain.step import DEEPFASHION, MARKET1501, PlainStep
 from posegen_patn.convert import PATNOfficial
 
+from posegen.compute.process import Process
 from posegen.config import ExperimentConfig, experiment, preset
 from posegen.core import Batch, Method, TaskInfo
 from posegen.training import Stepper, build_method
@@ -93,7 +94,7 @@ def steps(side: str, name: str, ngf: int, batch: int, settings: Sequence[str]) -
     given = random_batch(name, batch)
     if side == "ours":
         config = configuration(name, ngf, batch, settings)
-        stepper = Stepper(ours(name, ngf, batch, settings), config)
+        stepper = Stepper.of(ours(name, ngf, batch, settings), config)
         for _ in range(2):
             stepper.step(given)
     else:
@@ -113,11 +114,11 @@ def both(
         _, tensors = PATNOfficial().convert(given, Path(published))
         own = method.networks[network].state_dict()  # with the image pool, which is empty
         method.networks[network].load_state_dict(own | tensors)
-    perceptual = next(loss for loss in method.frozen if hasattr(loss, "vgg"))
-    perceptual.vgg.load_state_dict(plain.vgg.state_dict())
+    perceptual = method.frozen["perceptual"]
+    perceptual.network.load_state_dict(plain.vgg.state_dict())
     for module in (*plain.networks.values(), plain.vgg):
         module.to(device)
-    return plain, Stepper(method, configuration(name, ngf, batch, settings), device)
+    return plain, Stepper.of(method, configuration(name, ngf, batch, settings), Process(device))
 
 
 def ours(name: str, ngf: int, batch: int, settings: Sequence[str] = ()) -> Method:
@@ -156,8 +157,14 @@ def random_batch(name: str, count: int) -> Batch:
     def draw(channels: int) -> torch.Tensor:
         return torch.rand(count, channels, *size, generator=random)
 
-    points = torch.zeros(count, 18, 3)
-    return Batch(draw(3) * 2 - 1, draw(3) * 2 - 1, points, points, draw(18), draw(18))
+    return Batch(
+        {
+            "source": draw(3) * 2 - 1,
+            "target": draw(3) * 2 - 1,
+            "source_pose": draw(18),
+            "target_pose": draw(18),
+        }
+    )
 
 
 if __name__ == "__main__":

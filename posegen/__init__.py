@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from posegen.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from posegen.api import batches, build, dataset, encoder, stepper
     from posegen.config import experiment, preset
-    from posegen.evaluation import evaluate, evaluate_results
+    from posegen.evaluation.api import evaluate, evaluate_results
+    from posegen.evaluation.validation import metric
     from posegen.inference import PoseTransfer, load_model
     from posegen.training import train
 
@@ -20,19 +22,27 @@ __version__ = "0.1.0"
 __all__ = [
     "PoseTransfer",
     "__version__",
+    "batches",
+    "build",
+    "dataset",
+    "encoder",
     "evaluate",
     "evaluate_results",
     "experiment",
     "load_model",
+    "metric",
     "preset",
+    "stepper",
     "train",
 ]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "posegen.api": ("batches", "build", "dataset", "encoder", "stepper"),
         "posegen.config": ("experiment", "preset"),
-        "posegen.evaluation": ("evaluate", "evaluate_results"),
+        "posegen.evaluation.api": ("evaluate", "evaluate_results"),
+        "posegen.evaluation.validation": ("metric",),
         "posegen.inference": ("PoseTransfer", "load_model"),
         "posegen.training": ("train",),
     },

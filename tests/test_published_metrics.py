@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from posegen.core import Kind, ScoredBatch
+from posegen.core import Batch, Kind
 from posegen.evaluation.metrics.distribution import inception_score
 from posegen.evaluation.metrics.keypoints import head_boxes
 from posegen.evaluation.metrics.masks import body_mask
-from posegen.evaluation.protocols import choose, load
+from posegen.evaluation.protocols.loading import choose, load
 from posegen.plugins import build, component_config, registry
 from posegen.poses.config import GaussianConfig
 from posegen.poses.encoders import GaussianEncoder
@@ -40,11 +40,11 @@ class Case:
             self.arrays = dict(arrays)
         self.size = (self.facts["height"], self.facts["width"])
         self.keypoints, self.predicted = self.points("keypoints"), self.points("predicted")
-        self.batch = ScoredBatch(
-            torch.from_numpy(self.stack("generated")).permute(0, 3, 1, 2),
-            torch.from_numpy(self.stack("target")).permute(0, 3, 1, 2),
-            target_keypoints=self.keypoints,
-        )
+        pictures = {
+            name: torch.from_numpy(self.stack(name)).permute(0, 3, 1, 2)
+            for name in ("generated", "target")
+        }
+        self.batch = Batch({**pictures, "target_keypoints": self.keypoints})
 
     def stack(self, name):
         return np.stack([self.arrays[f"{index}.{name}"] for index in range(len(self.items))])

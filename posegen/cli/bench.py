@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from posegen.cli.console import print_table, say
+from posegen.core.errors import ConfigError, suggest
 
 #: What can be timed -> its script.
 SCRIPTS = {
@@ -18,9 +21,8 @@ SCRIPTS = {
     "scaling": "scaling.py",
 }
 
-
 #: What a case's name says already.
-_SETTINGS = ("name", "preset", "ngf", "batch")
+_SETTINGS = ("preset", "ngf", "batch")
 #: The options that are not ours go to the script.
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -40,9 +42,6 @@ def bench(
     import subprocess
     import sys
 
-    from posegen.cli.console import output
-    from posegen.core.errors import ConfigError, suggest
-
     if name not in SCRIPTS:
         raise ConfigError(f"bench {name}: no such benchmark; {suggest(name, SCRIPTS)}")
     command = [sys.executable, str(folder() / SCRIPTS[name]), *context.args]
@@ -53,7 +52,10 @@ def bench(
     result = json.loads(done.stdout)
     if json_file:
         json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    output().print(_table(result))
+    known = dict.fromkeys(key for case in result["cases"] for key in case)
+    print_table([key for key in known if key not in _SETTINGS], result["cases"])
+    facts = (f"{k} {v}" for k, v in result.items() if isinstance(v, str | int | float))
+    say(", ".join(facts))
 
 
 def folder() -> Path:
@@ -61,20 +63,3 @@ def folder() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "benchmarks"
     return inside if inside.is_dir() else package.parent / "benchmarks"
-
-
-def _table(result: dict[str, Any]) -> Any:
-    """Return the cases as a table, with a column for everything that a case has measured."""
-    from rich.table import Table
-
-    rows = {case["name"]: case for case in result["cases"]}
-    known = dict.fromkeys(key for case in rows.values() for key in case)
-    columns = [column for column in known if column not in _SETTINGS]
-    facts = ", ".join(f"{k} {v}" for k, v in result.items() if isinstance(v, str | int | float))
-    table = Table(caption=facts, box=None)
-    table.add_column("case", no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right")
-    for name, case in rows.items():
-        table.add_row(name, *(str(case.get(column, "")) for column in columns))
-    return table

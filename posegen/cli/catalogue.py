@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from posegen.cli.console import print_json, print_table, say
+from posegen.cli.options import JsonOption, YesOption
 
 if TYPE_CHECKING:
     from posegen.plugins.entries import PluginEntry
 
 app = typer.Typer(help="The catalogue of plugins and weights.", no_args_is_help=True)
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A plugin of the catalogue.")]
-
-
-def _say(text: str) -> None:
-    from posegen.cli.console import output
-
-    output().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def search(
     word: Annotated[
         str, typer.Argument(metavar="[WORD]", help="In a name, summary, kind or component.")
     ] = "",
-    json_: JsonOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Find plugins in the catalogue; without a word, all of them."""
     from posegen.plugins import catalogue
 
-    found = [_told(entry) for entry in catalogue.load().search(word)]
-    if json_:
-        print(json.dumps(found, indent=2))
+    found = [_described(entry) for entry in catalogue.load().search(word)]
+    if json:
+        print_json(found)
     elif found:
-        _table(found)
+        shown = ({**row, "kinds": ", ".join(row["kinds"])} for row in found)
+        print_table(("name", "installed", "kinds", "licence", "summary"), shown)
     else:
-        _say(f"Nothing in the catalogue has {word!r} in its name, summary, kinds or components.")
+        say(f"Nothing in the catalogue has {word!r} in its name, summary, kinds or components.")
 
 
-def _told(entry: PluginEntry) -> dict[str, Any]:
+def _described(entry: PluginEntry) -> dict[str, Any]:
     """Return an entry as plain values, with what is installed of it."""
     from posegen.plugins.packages import installed
 
@@ -53,52 +49,29 @@ def _told(entry: PluginEntry) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from posegen.cli.console import output
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("name", "installed", "kinds", "licence", "summary"):
-        table.add_column(title, no_wrap=title == "name")
-    for row in rows:
-        cells = (row["name"], row["installed"] or "–", ", ".join(row["kinds"]), row["licence"])
-        table.add_row(*map(Text, cells), Text(row["summary"]))
-    output().print(table)
-
-
-def info(name: NameArgument, json_: JsonOption = False) -> None:
+def info(name: NameArgument, json: JsonOption = False) -> None:
     """Show all that the catalogue says of a plugin."""
     from posegen.plugins import catalogue
 
     known = catalogue.load()
-    told = _told(known.plugin(name))
-    if json_:
-        print(json.dumps(told, indent=2))
+    entry = _described(known.plugin(name))
+    if json:
+        print_json(entry)
         return
-    components = [f"{kind} {', '.join(names)}" for kind, names in told["components"].items()]
+    parts = (f"{kind} {', '.join(names)}" for kind, names in entry["components"].items())
     shown = {
-        "name": told["name"],
-        "summary": told["summary"],
-        "components": "; ".join(components),
-        "requirement": told["requirement"],
-        "contract": told["contract"],
-        "licence": told["licence"],
-        "homepage": told["homepage"] or "not told",
-        "installed": told["installed"] or "no",
+        **entry,
+        "components": "; ".join(parts),
+        "installed": entry["installed"] or "no",
         "catalogue": known.origin["plugin", name],
     }
+    del shown["kinds"]
     for key, value in shown.items():
-        _say(f"{key:12} {value}")
-    if told["problem"]:
-        _say(f"{'problem':12} {told['problem']}")
+        if value:
+            say(f"{key:12} {value}")
 
 
-def install(
-    name: NameArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Install without asking.")] = False,
-) -> None:
+def install(name: NameArgument, yes: YesOption = False) -> None:
     """Install a plugin of the catalogue with pip, into the environment that posegen runs in.
 
     What would be installed is shown first. A plugin runs with all your rights.
@@ -109,17 +82,17 @@ def install(
     entry = catalogue.load().plugin(name)
     check_environment(entry)
     if fulfils(entry.requirement):
-        _say(f"{entry.name} {installed(entry.name)} is installed already.")
+        say(f"{entry.name} {installed(entry.name)} is installed already.")
         return
     packages = plan(entry.requirement)
-    _say(f"{entry.name}: {entry.summary} ({entry.licence}, {entry.homepage or 'no homepage'})")
+    say(f"{entry.name}: {entry.summary} ({entry.licence}, {entry.homepage or 'no homepage'})")
     for package in packages:
-        _say(f"  {package.name} {package.version}  {package.source}")
-    _say("A plugin is a program that runs with all your rights; docs/security.md says more.")
+        say(f"  {package.name} {package.version}  {package.source}")
+    say("A plugin is a program that runs with all your rights; docs/security.md says more.")
     if not yes:
         typer.confirm("Install these?", abort=True, err=True)
     install(packages)
-    _say(f"Installed: {entry.name} {installed(entry.name)}. `posegen plugins list` shows it.")
+    say(f"Installed: {entry.name} {installed(entry.name)}. `posegen plugins list` shows it.")
 
 
 @app.command()
@@ -135,11 +108,6 @@ def validate(
     for path in [file] if file else catalogue.files():
         content = catalogue.read(path, strict=True)
         known.add(content, path)
-        plugins = _counted(len(content.plugin), "plugin")
-        _say(f"{path}: {plugins}, {_counted(len(content.weights), 'set')} of weights.")
+        say(f"{path}: plugins: {len(content.plugin)}, sets of weights: {len(content.weights)}.")
     for clash in known.clashes:
-        _say(clash)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
+        say(clash)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from posegen.cli.options import SetOption
+from posegen.cli.options import ConfigOption, SetOption
 
 app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 
@@ -16,9 +15,7 @@ app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 def show(
     model: Annotated[str, typer.Option(help="Which model.")],
     preset: Annotated[str | None, typer.Option(help="One of its presets.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A TOML file laid over the preset.")
-    ] = None,
+    config: ConfigOption = None,
     set_: SetOption = None,
 ) -> None:
     """Print a complete configuration as TOML: every key that --set takes, with its value."""

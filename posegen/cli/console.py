@@ -1,14 +1,16 @@
-"""The consoles that commands print to: results on standard output, all else on standard error."""
+"""How commands print: results on standard output, all else on standard error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 
 @cache
@@ -27,18 +29,46 @@ def errors() -> Console:
     return Console(stderr=True)
 
 
+def say(text: str | Text) -> None:
+    """Print a line of the result, as it is: never wrapped, coloured or read as markup."""
+    output().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print a line beside the result, as it is."""
+    errors().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print a result for other programs."""
+    print(json.dumps(value, indent=2))
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Mapping[str, Any]], fixed: int = 1) -> None:
+    """Print a table; texts are shown as they are.
+
+    Args:
+        titles: the columns.
+        rows: column -> cell; other keys are left out.
+        fixed: how many columns, from the left, are never wrapped.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, title in enumerate(titles):
+        table.add_column(title, no_wrap=place < fixed, overflow="fold")
+    for row in rows:
+        cells = (row.get(title, "") for title in titles)
+        table.add_row(*(c if isinstance(c, Text) else Text(str(c)) for c in cells))
+    output().print(table)
+
+
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal, and nothing elsewhere; yields a function of (done, total)."""
-    from rich.progress import Progress
-
-    with Progress(console=errors(), transient=True, disable=not errors().is_terminal) as bars:
-        task = bars.add_task(title, total=None)
-
-        def advance(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
-
-        yield advance
+    with stages() as advance:
+        yield partial(advance, title)
 
 
 @contextmanager

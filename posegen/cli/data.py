@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from posegen.cli import prepare
-from posegen.cli.options import (
-    SetOption,
-    SkipBadOption,
-    check_png,
-    data_section,
-    parse_split,
-)
+from posegen.cli.options import SetOption, SkipBadOption, check_png, data_section
 
 if TYPE_CHECKING:
-    from posegen.data.check.report import Report
+    from posegen.data.check.checks import CheckResult
     from posegen.data.config import PublishedConfig
+
+Split = Literal["train", "test"]
+Layout = Literal["market1501", "deepfashion"]
 
 app = typer.Typer(
     help="Prepare, check and look at data sets, and write them in published layouts.",
@@ -48,46 +48,34 @@ def check(
 
     Exit code 0: there is no error (there may be warnings); 1: there is one.
     """
-    from posegen.cli.console import errors, output, stages
+    from posegen.cli.console import note, say, stages
+    from posegen.data.check.checks import check as look
     from posegen.data.check.gallery import gallery
-    from posegen.data.check.report import check as look
 
     config = _published(str(path), set_ or [])
     with stages() as progress:
-        report = look(config, progress)
+        result = look(config, progress)
     if json:
-        _print_json(report)
+        findings = [asdict(remark) for remark in result.remarks]
+        print(dumps({"ok": result.good, "counts": result.counts, "findings": findings}, indent=2))
     else:
-        _print_report(report)
+        _print_result(result)
     if html:
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(gallery(report, str(path), count, seed), encoding="utf-8")
-        said = errors() if json else output()
-        said.print(f"Written: {html}", highlight=False, soft_wrap=True)
-    if not report.good:
+        html.write_text(gallery(result, str(path), count, seed), encoding="utf-8")
+        (note if json else say)(f"Written: {html}")
+    if not result.good:
         raise typer.Exit(1)
 
 
-def _print_json(report: Report) -> None:
-    import json
-    from dataclasses import asdict
-
-    findings = [asdict(finding) for finding in report.findings]
-    told = {"ok": report.good, "counts": report.counts, "findings": findings}
-    print(json.dumps(told, indent=2))
-
-
-def _print_report(report: Report) -> None:
+def _print_result(result: CheckResult) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from posegen.cli.console import output
 
-    counts = Table("", *report.counts, box=None)
-    for what in report.counts["train"]:
-        counts.add_row(what, *(f"{split[what]:,}" for split in report.counts.values()))
-    output().print(counts)
-    if not report.findings:
+    prepare.print_counts(result.counts)
+    if not result.remarks:
         output().print("Nothing was found to be wrong.")
         return
     table = Table()
@@ -95,9 +83,9 @@ def _print_report(report: Report) -> None:
         table.add_column(title, no_wrap=True)
     for title in ("what", "detail"):
         table.add_column(title, overflow="fold")  # names of files are long, and wanted whole
-    for finding in report.findings:
-        words = (finding.level, finding.split, f"{finding.count:,}", finding.what, finding.detail)
-        style = _STYLES[finding.level]
+    for remark in result.remarks:
+        words = (remark.level, remark.split, f"{remark.count:,}", remark.what, remark.detail)
+        style = _STYLES[remark.level]
         table.add_row(Text(words[0], style=style), *(Text(word) for word in words[1:]))
     output().print(table)
 
@@ -115,33 +103,27 @@ def pack(
 
     Use it with --set data.cache=auto, or data.cache=DIR.
     """
-    from posegen.cli.console import output, stages
-    from posegen.data.problems import Problems
-    from posegen.data.published import open_packed, read_split
-    from posegen.data.words import counted
+    from posegen.cli.console import say, stages
+    from posegen.data.config import SPLITS
+    from posegen.data.packed import open_packed
+    from posegen.data.problems import Problems, counted
+    from posegen.data.tables import read_split
 
     config = _published(str(path), set_ or []).model_copy(
         update={"cache": cache or Path("auto"), "skip_bad": skip_bad}
     )
     with stages() as progress:
-        for split in ("train", "test"):
+        for split in SPLITS:
             problems = Problems(collect=skip_bad)
-            tables = read_split(config, split, problems)  # type: ignore[arg-type]
-            packed = open_packed(
-                config,
-                split,  # type: ignore[arg-type]
-                tables,
-                problems,
-                lambda done, total, s=split: progress(f"packing {s}", done, total),  # type: ignore[misc]
-            )
+            tables = read_split(config, split, problems)
+            tell = partial(progress, f"packing {split}")
+            packed = open_packed(config, split, tables, problems, tell)
             assert packed is not None  # there is a cache
             size = packed.path.stat().st_size / 2**20
             left_out = f" Left out: {problems.summary()}." if problems.counts else ""
-            output().print(
+            say(
                 f"Written: {packed.path} ({counted(len(tables.names), 'pictures')}, "
-                f"{size:,.0f} MiB).{left_out}",
-                highlight=False,
-                soft_wrap=True,
+                f"{size:,.0f} MiB).{left_out}"
             )
 
 
@@ -150,12 +132,12 @@ def export(
     data: Annotated[str, _WHICH],
     out: Annotated[Path, typer.Argument(metavar="DIR", help="The new folder.")],
     layout: Annotated[
-        str, typer.Option(metavar="market1501|deepfashion", help="The layout to write.")
+        Layout, typer.Option(metavar="market1501|deepfashion", help="The layout to write.")
     ] = "market1501",
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Size of the images; by default the layout's.")
     ] = None,
-    image_format: Annotated[str, typer.Option(metavar="jpg|png", help="png is exact.")] = "jpg",
+    image_format: prepare.ImageFormatOption = "jpg",
     limit: Annotated[int | None, typer.Option(min=1, help="Pairs of each split.")] = None,
     set_: SetOption = None,
 ) -> None:
@@ -163,63 +145,57 @@ def export(
 
     --set gives options of the data set, for example data.identities=50.
     """
-    from posegen.cli.console import errors, output, progress
+    from posegen.cli.console import note, progress, say
     from posegen.config.parts import build_dataset
-    from posegen.core.errors import ConfigError
+    from posegen.data.config import SPLITS
     from posegen.data.export import export_published
 
     sizes = {"market1501": "128x64", "deepfashion": "256x176"}
-    if layout not in sizes:
-        raise ConfigError(f"--layout {layout}: there are {' and '.join(sizes)}.")
-    prepare.check_format(image_format)
     chosen = prepare.parse_picture_size(size or sizes[layout])
     section = _section(data, {"image_size": list(chosen)}, set_ or [])
-    splits = {split: build_dataset(section, split) for split in ("train", "test")}  # type: ignore[arg-type]
+    datasets = {split: build_dataset(section, split) for split in SPLITS}
     with progress(f"writing {out}") as advance:
-        export_published(splits, out, layout, image_format, limit, advance)  # type: ignore[arg-type]
-    output().print(f"Written: {out}", highlight=False, soft_wrap=True)
-    errors().print(
-        f"Train a small model on it: posegen train --model patn --preset demo --data {out}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+        left_out = export_published(datasets, out, layout, image_format, limit, advance)
+    say(f"Written: {out}")
+    if left_out:
+        note(f"Left out, as the layout has no place for them: {', '.join(left_out)}.")
+    note(f"Train a small model on it: posegen train --model patn --preset demo --data {out}")
 
 
 @app.command()
 def show(
     data: Annotated[str, _WHICH],
     out: Annotated[Path, typer.Option(metavar="PNG", help="Where to draw them.")],
-    split: Annotated[str, typer.Option(metavar="train|test", help="Which split.")] = "train",
+    split: Annotated[Split, typer.Option(metavar="train|test", help="Which split.")] = "train",
     count: Annotated[int, typer.Option(min=1, help="How many pairs.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other pairs.")] = 0,
     skip_bad: SkipBadOption = False,
     set_: SetOption = None,
 ) -> None:
     """Draw random pairs of a data set with their poses."""
-    from posegen.cli.console import output
-    from posegen.cli.pictures import draw_pairs
+    from posegen.cli.console import say
+    from posegen.cli.pairs import draw_pairs
 
     check_png(out, "--out")
     section = _section(data, {"skip_bad": True} if skip_bad else {}, set_ or [])
-    draw_pairs(section, parse_split(split), out, count=count, seed=seed)
-    output().print(f"Written: {out}", highlight=False, soft_wrap=True)
+    draw_pairs(section, split, out, count=count, seed=seed)
+    say(f"Written: {out}")
 
 
 @app.command()
 def sample(
     data: Annotated[str, _WHICH],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where they are written.")],
-    split: Annotated[str, typer.Option(metavar="train|test", help="Which split.")] = "test",
+    split: Annotated[Split, typer.Option(metavar="train|test", help="Which split.")] = "test",
     index: Annotated[int, typer.Option(min=0, help="Which pair.")] = 0,
     set_: SetOption = None,
 ) -> None:
     """Write one pair as pictures and pose files, as `posegen generate` reads them."""
-    from posegen.cli.console import output
-    from posegen.cli.pictures import write_pair
+    from posegen.cli.console import say
+    from posegen.cli.pairs import write_pair
 
-    for path in write_pair(_section(data, {}, set_ or []), parse_split(split), index, out):
-        output().print(str(path), highlight=False, soft_wrap=True)
+    for path in write_pair(_section(data, {}, set_ or []), split, index, out):
+        say(str(path))
 
 
 def _section(data: str, options: dict[str, Any], overrides: list[str]) -> Any:

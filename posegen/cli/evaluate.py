@@ -12,6 +12,8 @@ from posegen.cli.options import (
     DataOption,
     DeviceOption,
     PrecisionOption,
+    SamplingOption,
+    SeedOption,
     SetOption,
     SkipBadOption,
     WorkersOption,
@@ -19,11 +21,11 @@ from posegen.cli.options import (
     check_there,
     data_section,
     parse_names,
+    parse_sampling,
     parse_split,
 )
 
 if TYPE_CHECKING:
-    from posegen.compute.process import Process
     from posegen.config import ComponentOptions
     from posegen.evaluation.result import Evaluation
     from posegen.inference import PoseTransfer
@@ -118,6 +120,8 @@ def evaluate(
     precision: PrecisionOption = "32",
     compile_: CompileOption = False,
     set_: SetOption = None,
+    sampling: SamplingOption = None,
+    seed: SeedOption = 0,
     save: Annotated[
         Path | None,
         typer.Option(
@@ -141,16 +145,20 @@ def evaluate(
     from posegen.cli.console import progress
     from posegen.compute.process import join, leave
     from posegen.config import merge_all, parse_override
+    from posegen.core.errors import ConfigError
+    from posegen.evaluation import api
+    from posegen.evaluation.results.layouts import LAYOUTS
 
     parse_split(split)
     check_png(grid, "--grid")
-    check_there(reference, "--reference")
-    check_there(lpips_weights, "--lpips-weights")
-    check_there(inception_weights, "--inception-weights")
+    for option, file in (
+        ("--reference", reference),
+        ("--lpips-weights", lpips_weights),
+        ("--inception-weights", inception_weights),
+    ):
+        check_there(file, option)
     options = merge_all(parse_override(text) for text in set_ or [])
-    of_data = options.pop("data", {})
-    if skip_bad:
-        of_data = {**of_data, "skip_bad": True}
+    data_options = options.pop("data", {}) | ({"skip_bad": True} if skip_bad else {})
     if lpips_weights:
         options.setdefault("lpips", {})["weights"] = str(lpips_weights)
     shared: dict[str, Any] = {
@@ -163,76 +171,57 @@ def evaluate(
         "batch_size": batch_size,
         "workers": workers or 0,
     }
-    given = {"targets": targets, "sources": sources, "annotations": annotations, "pairs": pairs}
+    files: dict[str, Any] = {
+        "targets": targets,
+        "sources": sources,
+        "annotations": annotations,
+        "pairs": pairs,
+    }
+    if results is None:
+        _refuse("goes with --results DIR", layout=layout, **files)
+    else:
+        of_models = {"RUN": model, "data": data, "save": save, "grid": grid}
+        changed = {
+            "skip_bad": skip_bad or None,
+            "precision": None if precision == "32" else precision,
+            "compile": compile_ or None,
+            "sampling": sampling,
+            "seed": seed or None,
+        }
+        _refuse("is not for --results", **of_models, **changed)
+        if layout is None:
+            raise ConfigError(
+                f"--results needs --layout, which says how the files are named: "
+                f"{', '.join(LAYOUTS)}."
+            )
     process = join(device)
     try:
         path = results or model or _latest()
         with progress(f"scoring {path}") as advance:
             shared |= {"process": process, "on_progress": advance}
             if results is not None:
-                _refuse(model=model, data=data, save=save, grid=grid, skip_bad=skip_bad or None)
-                _refuse(precision=None if precision == "32" else precision)
-                _refuse(compile=compile_ or None)
-                evaluation = _of_results(results, layout, given, shared)
+                assert layout is not None
+                evaluation = api.evaluate_results(results, layout, **files, **shared)
             else:
-                _refuse(layout=layout, **given)
-                loaded = _loaded(path, process, precision, compile_)
-                evaluation = _of_model(loaded, path, data, of_data, split, shared | {"save": save})
+                from posegen.inference import load_model
+
+                loaded = load_model(path, process.device, precision=precision, compile=compile_)  # type: ignore[arg-type]
+                loaded = loaded.with_sampling(**parse_sampling(sampling))
+                section = _data(loaded, data, data_options)
+                shared |= {"split": split, "seed": seed, "save": save, "path": path}
+                of_data = section.model_dump(mode="json")
+                evaluation = api.evaluate(loaded, data=of_data, **shared)
                 if grid and process.is_main:
-                    _draw(loaded, _data(loaded, data, of_data), split, grid)
+                    from posegen.cli.pairs import draw_pairs
+
+                    draw_pairs(section, split, grid, model=loaded)
         if process.is_main:
             _report(evaluation, path, out, json)
     finally:
         leave(process)
 
 
-def _of_results(
-    results: Path, layout: str | None, given: dict[str, Any], shared: dict[str, Any]
-) -> Evaluation:
-    from posegen.core.errors import ConfigError
-    from posegen.evaluation.api import evaluate_results
-    from posegen.evaluation.results import layout_names
-
-    if layout is None:
-        raise ConfigError(
-            f"--results needs --layout, which says how the files are named: "
-            f"{', '.join(layout_names())}."
-        )
-    return evaluate_results(results, layout, **given, **shared)
-
-
-def _loaded(path: Path, process: Process, precision: str, compiled: bool) -> PoseTransfer:
-    from posegen.inference import load_model
-
-    return load_model(path, process.device, precision=precision, compile=compiled)  # type: ignore[arg-type]
-
-
-def _of_model(
-    loaded: PoseTransfer,
-    path: Path,
-    data: str | None,
-    of_data: dict[str, Any],
-    split: str,
-    shared: dict[str, Any],
-) -> Evaluation:
-    from posegen.evaluation.api import evaluate
-
-    return evaluate(
-        loaded,
-        data=_data(loaded, data, of_data).model_dump(mode="json"),
-        split=split,  # type: ignore[arg-type]
-        path=path,
-        **shared,
-    )
-
-
-def _draw(loaded: PoseTransfer, section: ComponentOptions, split: str, grid: Path) -> None:
-    from posegen.cli.pictures import draw_pairs
-
-    draw_pairs(section, split, grid, model=loaded)
-
-
-def _refuse(**given: object) -> None:
+def _refuse(why: str, **options: object) -> None:
     """Refuse options that belong to the other way of scoring.
 
     Raises:
@@ -240,14 +229,10 @@ def _refuse(**given: object) -> None:
     """
     from posegen.core.errors import ConfigError
 
-    for name, value in given.items():
+    for name, value in options.items():
         if value is not None:
-            option = "RUN" if name == "model" else f"--{name.replace('_', '-')}"
-            other = "is not for --results" if name in _MODELS_OWN else "goes with --results DIR"
-            raise ConfigError(f"{option} {other}; leave one of them out.")
-
-
-_MODELS_OWN = ("model", "data", "save", "grid", "skip_bad", "precision", "compile")
+            option = name if name.isupper() else f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} {why}; leave one of them out.")
 
 
 def _latest() -> Path:
@@ -256,14 +241,14 @@ def _latest() -> Path:
     return latest()
 
 
-def _data(model: PoseTransfer, given: str | None, options: dict[str, Any]) -> ComponentOptions:
+def _data(model: PoseTransfer, name: str | None, options: dict[str, Any]) -> ComponentOptions:
     from posegen.config import ComponentOptions, merge
     from posegen.evaluation.api import data_of
 
-    if given is None:
+    if name is None:
         base = data_of(model).model_dump(mode="json")
     else:
-        base = data_section(given)
+        base = data_section(name)
         if "root" not in base:
             base["image_size"] = list(model.image_size)
     return ComponentOptions.model_validate(merge(base, options))
@@ -272,7 +257,7 @@ def _data(model: PoseTransfer, given: str | None, options: dict[str, Any]) -> Co
 def _report(evaluation: Evaluation, path: Path, out: Path | None, as_json: bool) -> None:
     import json
 
-    from posegen.cli.console import errors, output
+    from posegen.cli.console import note, output
     from posegen.evaluation.record import to_json, write
     from posegen.evaluation.render import table
 
@@ -280,16 +265,15 @@ def _report(evaluation: Evaluation, path: Path, out: Path | None, as_json: bool)
     written = [] if folder is None or not evaluation.computed else write(evaluation, folder)
     unmatched = evaluation.subject.get("unmatched", [])
     for entry in unmatched[:10]:
-        errors().print(f"unmatched: {entry['file']}: {entry['reason']}", soft_wrap=True)
+        note(f"unmatched: {entry['file']}: {entry['reason']}")
     if unmatched:
-        errors().print(f"{len(unmatched)} files or pairs are unmatched, and not scored.")
+        note(f"{len(unmatched)} files or pairs are unmatched, and not scored.")
     if as_json:
         print(json.dumps(to_json(evaluation), indent=2))
     else:
-        output().print(table(evaluation))
-    if not evaluation.computed:  # and what was found before is kept
-        errors().print("No score could be computed; nothing is written.")
+        output().print(table(evaluation, output().width))
+    if not evaluation.computed:  # and earlier scores are kept
+        note("No score could be computed; nothing is written.")
         raise typer.Exit(1)
     if written and not as_json:
-        names = " and ".join(str(file) for file in written)
-        errors().print(f"Written to {names}.", highlight=False, soft_wrap=True)
+        note(f"Written to {' and '.join(map(str, written))}.")

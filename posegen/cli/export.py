@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from posegen.cli.options import parse_size
+from posegen.cli.console import say
+from posegen.cli.options import WeightsArgument, parse_size
 
 
 def export(
-    weights: Annotated[str, typer.Argument(metavar="RUN|WEIGHTS", help="A run or weights.")],
+    weights: WeightsArgument,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file, .onnx or .pt2.")],
     format: Annotated[
         str, typer.Option(metavar="onnx|torch-export", help="What kind of file.")
@@ -36,21 +37,10 @@ def export(
     ONNX needs posegen[onnx]. The batch may be of any size; source and poses are described in the
     file's metadata.
     """
-    from posegen.cli.console import output
     from posegen.inference import load_model
     from posegen.inference.export import export_model
 
     wanted = parse_size(size, "--size") if size else None
-    made = export_model(
-        load_model(weights),
-        out,
-        format,
-        inputs=inputs,  # type: ignore[arg-type]
-        size=wanted,
-        opset=opset,
-    )
-    output().print(
-        f"{made.path}: images differ from the model's by {made.difference:.1g} at most, on [-1, 1]",
-        highlight=False,
-        soft_wrap=True,
-    )
+    model = load_model(weights)
+    made = export_model(model, out, format, inputs=inputs, size=wanted, opset=opset)  # type: ignore[arg-type]
+    say(f"{made.path}: images differ from the model's by {made.difference:.1g} at most, on [-1, 1]")

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import CompileOption, DeviceOption, PrecisionOption, parse_size
+from posegen.cli.console import note, progress, say
+from posegen.cli.options import (
+    CompileOption,
+    DeviceOption,
+    PrecisionOption,
+    SamplingOption,
+    SeedOption,
+    parse_sampling,
+    parse_size,
+)
+from posegen.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -64,6 +74,8 @@ def generate(
     fps: Annotated[
         float, typer.Option(min=0.1, rich_help_panel=_CLIP, help="Pictures a second in the clip.")
     ] = 25,
+    sampling: SamplingOption = None,
+    seed: SeedOption = 0,
     batch_size: Annotated[
         int, typer.Option(min=1, rich_help_panel=_SPEED, help="Pictures made together.")
     ] = 16,
@@ -83,21 +95,28 @@ def generate(
 
     A pose file is JSON: {"size": \\[H, W], "keypoints": \\[\\[x, y, visibility], null, …]}.
     """
-    from posegen.cli.console import output, progress
     from posegen.compute.process import pick_device
     from posegen.inference import load_model
     from posegen.inference.clips import check_clip, write_clip
     from posegen.inference.pose_sequences import PoseSequence
     from posegen.inference.results import Results
 
-    _check(target_pose, target_poses, pose_size, out, clip, grid)
+    if bool(target_pose) == (target_poses is not None):
+        raise ConfigError("give the wanted poses with --target-pose, or with --target-poses.")
+    if pose_size and target_poses is None:
+        raise ConfigError("--pose-size is about --target-poses; give these.")
+    if not (out or clip):
+        raise ConfigError("nothing to write; give --out, --clip or both.")
+    if grid and not out:
+        raise ConfigError("--grid is written into --out; give that.")
     if clip:
         check_clip(clip, fps)
     size = parse_size(pose_size, "--pose-size") if pose_size else None
     where = pick_device(device)
     model = load_model(weights, where, precision=precision, compile=compile_, fold=fold)  # type: ignore[arg-type]
-    results = Results(model, source, source_pose, out, _SHEET if grid else 0)
-    sequence = PoseSequence(target_poses, model.layout, size) if target_poses else None
+    model = model.with_sampling(**parse_sampling(sampling))
+    results = Results(model, source, source_pose, out, _SHEET if grid else 0, seed=seed)
+    sequence = PoseSequence(target_poses, model.skeleton, size) if target_poses else None
     wanted: Iterable[tuple[str, PoseLike]] = sequence or [(p.stem, p) for p in target_pose or ()]
     with progress(f"{source.stem} in other poses") as advance:
         frames = _counted(results.frames(wanted, batch_size), advance)
@@ -109,27 +128,7 @@ def generate(
     if sequence:
         _tell_empty(sequence, results.count)
     for path in [*results.written, *([clip] if clip else [])]:
-        output().print(str(path), highlight=False, soft_wrap=True)
-
-
-def _check(
-    target_pose: list[Path] | None,
-    target_poses: Path | None,
-    pose_size: str | None,
-    out: Path | None,
-    clip: Path | None,
-    grid: bool,
-) -> None:
-    from posegen.core.errors import ConfigError
-
-    if bool(target_pose) == (target_poses is not None):
-        raise ConfigError("give the wanted poses with --target-pose, or with --target-poses.")
-    if pose_size and target_poses is None:
-        raise ConfigError("--pose-size is about --target-poses; give these.")
-    if not (out or clip):
-        raise ConfigError("nothing to write; give --out, --clip or both.")
-    if grid and not out:
-        raise ConfigError("--grid is written into --out; give that.")
+        say(str(path))
 
 
 def _counted(frames: Iterator[Image], advance: Callable[[int, int], None]) -> Iterator[Image]:
@@ -139,17 +138,9 @@ def _counted(frames: Iterator[Image], advance: Callable[[int, int], None]) -> It
 
 
 def _tell_empty(sequence: PoseSequence, count: int) -> None:
-    from posegen.cli.console import errors
-    from posegen.core.errors import DataError
-
     if not count:
         raise DataError(f"{sequence.path}: nobody is in any of its poses; find them again.")
     if sequence.empty:
         names = ", ".join(sequence.empty[:_LISTED])
         more = ", …" if len(sequence.empty) > _LISTED else ""
-        errors().print(
-            f"Left out {len(sequence.empty)} in which nobody is: {names}{more}.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        note(f"Left out {len(sequence.empty)} in which nobody is: {names}{more}.")

@@ -28,6 +28,8 @@ from posegen.cli import (
     train,
     weights,
 )
+from posegen.cli.console import errors
+from posegen.core.errors import PosegenError
 
 app = typer.Typer(
     name="posegen",
@@ -89,7 +91,7 @@ def _sentence(error: Exception) -> str:
     """Return an error's message; one from a loading process comes wrapped in a traceback."""
     text = str(error)
     if "Traceback (most recent call last)" in text:
-        text = text.strip().splitlines()[-1].partition(": ")[2]
+        return text.strip().splitlines()[-1].partition(": ")[2]
     return text
 
 
@@ -98,8 +100,6 @@ def run(arguments: list[str] | None = None) -> None:
 
     0: done; 1: a failure; 2: the user's mistake; 130: stopped with Ctrl-C.
     """
-    from posegen.core.errors import PosegenError
-
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments  # wherever it stands
     try:
@@ -107,8 +107,6 @@ def run(arguments: list[str] | None = None) -> None:
     except PosegenError as error:
         if debug:
             raise
-        from posegen.cli.console import errors
-
         errors().print("[bold red]error:[/]", end=" ")
         errors().print(_sentence(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
@@ -126,20 +124,15 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(code)
 
 
-#: What the system says where a path that was given cannot be what it is used as.
-_WRONG_PATH = (
-    *(FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError),
-    PermissionError,
-)
-
-
 def _unforeseen(error: Exception) -> tuple[str, int]:
     """Return the sentence for an error that nothing has foreseen, and the exit code."""
-    if isinstance(error, OSError) and error.filename:
-        path = Path(os.fsdecode(error.filename))
-        if path.suffix == ".tmp" and path.name.startswith("."):
-            path = path.parent  # a file of ours that was to be renamed
-        if isinstance(error, _WRONG_PATH):
-            return f"{path}: {error.strerror}; give another path.", 2
-        return f"{path}: {error.strerror}.", 1
-    return f"{type(error).__name__}: {error} (--debug shows where)", 1
+    if not isinstance(error, OSError) or not error.filename:
+        return f"{type(error).__name__}: {error} (--debug shows where)", 1
+    path = Path(os.fsdecode(error.filename))
+    if path.suffix == ".tmp" and path.name.startswith("."):
+        path = path.parent  # a file of ours that was to be renamed
+    # What the system says where a path that was given cannot be what it is used as.
+    wrong = (FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError)
+    if isinstance(error, (*wrong, PermissionError)):
+        return f"{path}: {error.strerror}; give another path.", 2
+    return f"{path}: {error.strerror}.", 1

@@ -1,4 +1,7 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and what they mean.
+
+What cannot be read is a ConfigError that names the option.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
+from posegen.core.errors import ConfigError, PluginError
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+WeightsArgument = Annotated[
+    str, typer.Argument(metavar="RUN|WEIGHTS", help="A run, weights, or pulled weights by name.")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="A TOML file laid over the preset."),
+]
 DataOption = Annotated[
     str | None,
     typer.Option("--data", metavar="NAME|PATH", help="A data set by name, or a folder of one."),
@@ -14,6 +28,17 @@ DataOption = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value."),
+]
+SamplingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sampling",
+        metavar="KEY=VALUE",
+        help="An option of the method's sampling, e.g. steps=4 (repeatable).",
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option(min=0, help="Of the noise, for methods that sample with noise.")
 ]
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out bad rows and pictures, and say how many.")
@@ -43,31 +68,29 @@ def data_section(value: str) -> dict[str, Any]:
     Raises:
         PluginError, DataError: where it is neither a known name nor a folder of a known layout.
     """
-    from posegen.core.errors import PluginError
     from posegen.core.specs import Kind
     from posegen.data.detect import detect_layout
     from posegen.plugins import registry
 
-    if value in registry().names(Kind.DATASET):
-        return {"name": value}
     path = Path(value).expanduser()
-    if path.exists() or "/" in value:
+    if value not in registry().names(Kind.DATASET) and (path.exists() or "/" in value):
         return {"name": detect_layout(path, registry()), "root": str(path)}
     try:
-        registry().get(Kind.DATASET, value)  # raises, with the nearest names
+        registry().get(Kind.DATASET, value)
     except PluginError as error:
         raise PluginError(f"{value}: no such folder, and {error}") from None
-    raise AssertionError("unreachable: the name is not registered")
+    return {"name": value}
+
+
+def parse_sampling(texts: list[str] | None) -> dict[str, Any]:
+    """Read the `key=value` texts of `--sampling`."""
+    from posegen.config import merge_all, parse_override
+
+    return merge_all(parse_override(text, "--sampling") for text in texts or ())
 
 
 def parse_size(text: str, option: str) -> tuple[int, int]:
-    """Read `HxW`.
-
-    Raises:
-        ConfigError: where it is not of that form.
-    """
-    from posegen.core.errors import ConfigError
-
+    """Read `HxW`."""
     height, cross, width = text.lower().partition("x")
     if not (cross and height.isdigit() and width.isdigit()):
         raise ConfigError(f"{option} {text}: write it as HEIGHTxWIDTH, for example 128x64.")
@@ -75,37 +98,19 @@ def parse_size(text: str, option: str) -> tuple[int, int]:
 
 
 def check_png(path: Path | None, option: str) -> None:
-    """Refuse another ending than that of what is written.
-
-    Raises:
-        ConfigError: for another ending.
-    """
-    from posegen.core.errors import ConfigError
-
+    """Refuse another ending than that of what is written."""
     if path is not None and path.suffix.lower() != ".png":
         raise ConfigError(f"{option} {path}: a PNG is written; end the name with .png.")
 
 
 def check_there(path: Path | None, option: str) -> None:
-    """Refuse a path where nothing is.
-
-    Raises:
-        ConfigError: where nothing is there.
-    """
-    from posegen.core.errors import ConfigError
-
+    """Refuse a path where nothing is."""
     if path is not None and not path.exists():
         raise ConfigError(f"{option} {path}: no such file or folder.")
 
 
 def parse_names(text: str | None, option: str) -> list[str] | None:
-    """Split `a,b`; None where the option is not given.
-
-    Raises:
-        ConfigError: where it has no name in it.
-    """
-    from posegen.core.errors import ConfigError
-
+    """Split `a,b`; None where the option is not given."""
     if text is None:
         return None
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -115,13 +120,7 @@ def parse_names(text: str | None, option: str) -> list[str] | None:
 
 
 def parse_split(name: str) -> str:
-    """Check the name of a split.
-
-    Raises:
-        ConfigError: where there is no such split.
-    """
-    from posegen.core.errors import ConfigError
-
+    """Check the name of a split."""
     if name not in ("train", "test"):
         raise ConfigError(f"--split {name}: there are train and test.")
     return name

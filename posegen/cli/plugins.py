@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import SetOption
+from posegen.cli.console import output, print_json, print_table, say
+from posegen.cli.options import JsonOption, SetOption
+from posegen.core.errors import ConfigError, suggest
+from posegen.core.specs import Kind
 
 if TYPE_CHECKING:
-    from posegen.core.specs import Kind
+    from rich.text import Text
+
     from posegen.plugins.testing import Report
+
+KindOption = Annotated[str | None, typer.Option(help="Only components of this kind.")]
 
 app = typer.Typer(help="See what is installed, test it, and begin a plugin.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_(
-    kind: Annotated[str | None, typer.Option(help="Only components of this kind.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
+def list_(kind: KindOption = None, json: JsonOption = False) -> None:
     """List every component with its package, and what could not be loaded."""
-    import json as json_module
-
-    from posegen.core.specs import Kind
     from posegen.plugins import registry
 
     rows = [
@@ -44,28 +44,30 @@ def list_(
         if r.reason
     ]
     if json:
-        content = {"components": rows, "broken": broken, "clashes": registry().clashes}
-        print(json_module.dumps(content, indent=2))
-    else:
-        _print(rows, broken, registry().clashes)
+        print_json({"components": rows, "broken": broken, "clashes": registry().clashes})
+        return
+    print_table(("kind", "name", "package", "version", "summary"), rows, fixed=2)
+    for record in broken:
+        title = f"{record['package']} {record['version']} ({record['plugin']})"
+        say(_bad("not loaded", f"{title}: {record['reason']}"))
+    for clash in registry().clashes:
+        say(_bad("name clash", clash))
 
 
 @app.command()
 def check(
     name: Annotated[str, typer.Argument(metavar="PACKAGE|NAME", help="A package, or a component.")],
-    kind: Annotated[str | None, typer.Option(help="Only components of this kind.")] = None,
+    kind: KindOption = None,
     set_: SetOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Test whether components keep their contracts; exit code 1 where one does not.
 
     Each is tested on made-up data, with the example of options that its package gives, or its
     defaults; --set gives others, for example width=8. Nothing is downloaded.
     """
-    import json as json_module
     from dataclasses import asdict
 
-    from posegen.cli.console import output
     from posegen.config import merge_all, parse_override
     from posegen.plugins.testing import check_package
 
@@ -77,7 +79,7 @@ def check(
             _print_report(report)
     broken = [report for report in reports if not report.ok]
     if json:
-        print(json_module.dumps([{**asdict(r), "ok": r.ok} for r in reports], indent=2))
+        print_json([{**asdict(report), "ok": report.ok} for report in reports])
     else:
         count = sum(len(report.findings) for report in reports)
         names = ", ".join(f"{report.kind} {report.name}" for report in broken)
@@ -96,54 +98,33 @@ def new(
     ] = None,
 ) -> None:
     """Begin a plugin: write a package that works, with tests, to be made your own."""
-    from posegen.cli.console import output
     from posegen.plugins.scaffold import scaffold
 
     made = scaffold(name, _kind(kind), out)
-    said = [f"Wrote {made.folder}, with the {made.kind} {made.name!r}. Next:", "", *made.commands]
-    output().print("\n".join(said), highlight=False, markup=False, soft_wrap=True)
+    say(f"Wrote {made.folder}, with the {made.kind} {made.name!r}. Next:\n")
+    say("\n".join(made.commands))
 
 
 def _kind(text: str) -> Kind:
-    from posegen.core.errors import ConfigError, suggest
-    from posegen.core.specs import Kind
-
     if text not in list(Kind):
         raise ConfigError(f"--kind {text}: no such kind; {suggest(text, list(Kind))}")
     return Kind(text)
 
 
-def _print(rows: list[dict[str, str]], broken: list[dict[str, str]], clashes: list[str]) -> None:
-    from rich.table import Table
+def _bad(what: str, message: str) -> Text:
     from rich.text import Text
 
-    from posegen.cli.console import output
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("kind", "name", "package", "version", "summary"):
-        table.add_column(title, no_wrap=title in ("kind", "name"))
-    for row in rows:
-        table.add_row(*(Text(value) for value in row.values()))
-    output().print(table)
-    for record in broken:
-        title = f"not loaded: {record['package']} {record['version']} ({record['plugin']}): "
-        output().print(Text(title, "bold red") + Text(record["reason"]), soft_wrap=True)
-    for clash in clashes:
-        output().print(Text("name clash: ", "bold red") + Text(clash), soft_wrap=True)
+    return Text(f"{what}: ", "bold red") + Text(message, "default")
 
 
 def _print_report(report: Report) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    from posegen.cli.console import output
-
     shown = {True: ("ok", "green"), False: ("BROKEN", "bold red"), None: ("not tested", "yellow")}
-    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-    table.add_column(f"{report.kind} {report.name}", no_wrap=True, min_width=24)
-    table.add_column("", no_wrap=True, min_width=10)
-    table.add_column("")
-    for finding in report.findings:
-        table.add_row(finding.name, Text(*shown[finding.ok]), Text(finding.message))
-    output().print(table)
-    output().print()
+    title = f"{report.kind} {report.name}"
+    rows = (
+        {title: finding.name, " ": Text(*shown[finding.ok]), "": finding.message}
+        for finding in report.findings
+    )
+    print_table((title, " ", ""), rows, fixed=2)
+    say("")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +11,6 @@ import typer
 from posegen.cli.options import DeviceOption, SetOption
 
 if TYPE_CHECKING:
-    from posegen.data.footage import Footage
-    from posegen.data.posing import Posed
     from posegen.inference.pose_results import PoseResults
 
 _FILES = "Poses of another program"
@@ -61,9 +59,14 @@ def pose(
             rich_help_panel=_FILES, help="Joints of a lower confidence in them are missing."
         ),
     ] = None,
-    layout: Annotated[
+    skeleton: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Which keypoints drawings and pose files have."),
+        typer.Option(
+            "--skeleton",
+            "--layout",  # its name before contract 2
+            metavar="NAME",
+            help="Which keypoints drawings and pose files have.",
+        ),
     ] = "openpose18",
     every: Annotated[int, typer.Option(min=1, help="Of a video, one frame of so many.")] = 1,
     resume: Annotated[
@@ -79,25 +82,37 @@ def pose(
     is listed. Look at what --draw draws before you train.
     """
     from posegen.cli.console import progress
+    from posegen.cli.prepare import open_finder
     from posegen.core.errors import ConfigError, DataError
     from posegen.data.footage import Footage
-    from posegen.data.words import counted
+    from posegen.data.posing import pose_by_detector, pose_from_files
+    from posegen.data.problems import counted
     from posegen.inference.pose_results import PoseResults
 
-    _check(out, draw, json, layout, resume)
+    _check(out, draw, json, skeleton, resume)
     footage = Footage(pictures, every)
     if every > 1 and footage.names is not None:
         raise ConfigError(f"--every {every}: {pictures} is no video; leave it out.")
-    find = (
-        _files(poses, format, threshold, detector, set_)
-        if poses
-        else _detector(detector, set_, format, threshold, batch_size, device)
-    )
+    if poses and (detector or set_):
+        raise ConfigError("--poses takes the place of a detector; leave out --detector and --set.")
+    if poses is None:
+        if format is not None or threshold is not None:
+            raise ConfigError(
+                "--format and --threshold are about the files of --poses; give these."
+            )
+        finder = open_finder(detector or _DEFAULT, set_, device, skeleton)
     with (
-        PoseResults(out, draw, json, layout, resume) as results,
+        PoseResults(out, draw, json, skeleton, resume) as results,
         progress(f"poses of {pictures}") as advance,
     ):
-        for posed in find(footage, layout, results.done):
+        done = results.done
+        for posed in (
+            pose_from_files(
+                footage, poses, skeleton, format=format, threshold=threshold, leave_out=done
+            )
+            if poses
+            else pose_by_detector(footage, finder, leave_out=done, batch_size=batch_size)
+        ):
             results.add(posed)
             advance(results.looked_at, max(results.looked_at, len(footage)))
     _report(results, (out, draw, json))
@@ -110,79 +125,31 @@ def pose(
 
 
 def _check(
-    out: Path | None, draw: Path | None, json: Path | None, layout: str, resume: bool
+    out: Path | None, draw: Path | None, json: Path | None, skeleton: str, resume: bool
 ) -> None:
     from posegen.core.errors import ConfigError
-    from posegen.poses.layouts import OPENPOSE18
-    from posegen.poses.layouts import layout as layout_of
+    from posegen.core.skeletons import OPENPOSE18
+    from posegen.core.skeletons import skeleton as skeleton_of
 
-    layout_of(layout)
+    skeleton_of(skeleton)
     if not (out or draw or json):
         raise ConfigError("nothing to write; give at least one of --out, --draw and --json.")
-    if out and layout != OPENPOSE18.name:
+    if out and skeleton != OPENPOSE18.name:
         raise ConfigError(
-            f"--layout {layout}: the published CSV holds {OPENPOSE18.name} keypoints; leave out "
-            "--layout, or write pose files with --json in the place of --out."
+            f"--skeleton {skeleton}: the published CSV holds {OPENPOSE18.name} keypoints; leave "
+            "out --skeleton, or write pose files with --json in the place of --out."
         )
     if resume and not out:
         raise ConfigError("--resume goes on with a CSV; name it with --out.")
 
 
-#: (pictures, wanted layout, names to leave out) -> their poses.
-_Find = Callable[["Footage", str, Container[str]], Iterator["Posed"]]
-
-
-def _files(
-    path: Path,
-    format: str | None,
-    threshold: float | None,
-    detector: str | None,
-    overrides: list[str] | None,
-) -> _Find:
-    from posegen.core.errors import ConfigError
-    from posegen.data.posing import pose_from_files
-
-    if detector or overrides:
-        raise ConfigError("--poses takes the place of a detector; leave out --detector and --set.")
-    return lambda footage, layout, done: pose_from_files(
-        footage, path, layout, format=format, threshold=threshold, leave_out=done
-    )
-
-
-def _detector(
-    name: str | None,
-    overrides: list[str] | None,
-    format: str | None,
-    threshold: float | None,
-    batch_size: int,
-    device: str,
-) -> _Find:
-    from posegen.compute.process import pick_device
-    from posegen.config import merge_all, parse_override
-    from posegen.core.errors import ConfigError
-    from posegen.data.posing import build_detector, pose_by_detector
-
-    if format is not None or threshold is not None:
-        raise ConfigError("--format and --threshold are about the files of --poses; give these.")
-    tree = merge_all(parse_override(text) for text in overrides or [])
-    if set(tree) - {"detector"}:
-        raise ConfigError(
-            f"--set {min(set(tree) - {'detector'})}: only detector.… can be set here."
-        )
-    chosen = build_detector(name or _DEFAULT, tree.get("detector", {}))
-    where = pick_device(device)
-    return lambda footage, layout, done: pose_by_detector(
-        footage, chosen, layout, leave_out=done, batch_size=batch_size, device=where
-    )
-
-
 def _report(results: PoseResults, written: Sequence[Path | None]) -> None:
-    from posegen.cli.console import errors, output
-    from posegen.data.words import counted
+    from posegen.cli.console import note, say
+    from posegen.data.problems import counted
 
     for path in written:
         if path and results.found:
-            output().print(f"Written: {path}", highlight=False, soft_wrap=True)
+            say(f"Written: {path}")
     notes = [f"{counted(results.found, 'poses')} in {counted(results.looked_at, 'pictures')}."]
     if results.done:
         were = "was" if len(results.done) == 1 else "were"
@@ -191,8 +158,8 @@ def _report(results: PoseResults, written: Sequence[Path | None]) -> None:
         notes.append(f"Nobody found, and no row written: {_listed(results.without)}.")
     if results.several:
         notes.append(f"Several people, the best one taken: {_listed(results.several)}.")
-    for note in notes:
-        errors().print(note, highlight=False, markup=False, soft_wrap=True)
+    for line in notes:
+        note(line)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from posegen.cli.options import DeviceOption, SetOption, parse_size
 
 if TYPE_CHECKING:
-    from posegen.data.config import Split
-    from posegen.data.finder import PeopleFinder
     from posegen.data.own import OwnCounts
+    from posegen.data.posing import PeopleFinder
     from posegen.data.prepare.recipes import Recipe
-    from posegen.data.prepare.run import SplitCounts
 
 app = typer.Typer(
     help="Make a published layout of a data set's own download.", no_args_is_help=True
@@ -27,6 +26,9 @@ _ANNOTATIONS = typer.Option(
 )
 _DETECTOR = typer.Option(metavar="NAME", help="The pose detector that finds keypoints.")
 _BATCH = typer.Option(min=1, help="Pictures that the detector sees at once.")
+ImageFormatOption = Annotated[
+    Literal["jpg", "png"], typer.Option(metavar="jpg|png", help="png is exact.")
+]
 
 
 @app.command()
@@ -46,7 +48,7 @@ def market1501(
     """
     from posegen.data.prepare.recipes import Market1501
 
-    _prepare(raw, Market1501(out), annotations, _finder(detector, set_, device), batch_size)
+    _prepare(raw, Market1501(out), annotations, detector, set_, device, batch_size)
 
 
 @app.command()
@@ -56,7 +58,7 @@ def deepfashion(
     annotations: Annotated[Path | None, _ANNOTATIONS] = None,
     detector: Annotated[str | None, _DETECTOR] = None,
     split: Annotated[
-        str,
+        Literal["published", "leak-free"],
         typer.Option(
             metavar="published|leak-free",
             help="leak-free: no item of the test split is in the training split.",
@@ -64,7 +66,7 @@ def deepfashion(
     ] = "published",
     size: Annotated[str, typer.Option(metavar="HxW", help="Size of the pictures.")] = "256x176",
     pictures: Annotated[
-        str | None,
+        Literal["img", "img_highres"] | None,
         typer.Option(metavar="img|img_highres", help="Which ones; by default img where it is."),
     ] = None,
     quality: Annotated[
@@ -80,15 +82,10 @@ def deepfashion(
     --annotations, --detector, or both. --set gives options of the detector. What was interrupted
     goes on where it was; what is complete is left as it is.
     """
-    from posegen.core.errors import ConfigError
     from posegen.data.prepare.recipes import DeepFashion
 
-    if split not in ("published", "leak-free"):
-        raise ConfigError(f"--split {split}: there are published and leak-free.")
-    if pictures not in (None, "img", "img_highres"):
-        raise ConfigError(f"--pictures {pictures}: there are img and img_highres.")
-    recipe = DeepFashion(out, split, parse_picture_size(size), pictures, quality)  # type: ignore[arg-type]
-    _prepare(raw, recipe, annotations, _finder(detector, set_, device), batch_size)
+    recipe = DeepFashion(out, split, parse_picture_size(size), pictures, quality)
+    _prepare(raw, recipe, annotations, detector, set_, device, batch_size)
 
 
 def from_folder(
@@ -109,7 +106,7 @@ def from_folder(
     ] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Another seed tests on other people.")] = 0,
     pairs: Annotated[int, typer.Option(min=1, help="Most pairs of each person.")] = 20_000,
-    image_format: Annotated[str, typer.Option(metavar="jpg|png", help="png is exact.")] = "jpg",
+    image_format: ImageFormatOption = "jpg",
     device: DeviceOption = "auto",
     set_: SetOption = None,
 ) -> None:
@@ -122,28 +119,14 @@ def from_folder(
     from posegen.data.own import OwnOptions, check_folders
     from posegen.data.own import from_folder as make
 
-    check_format(image_format)
-    options = OwnOptions(parse_picture_size(size), every, test, seed, pairs, image_format)  # type: ignore[arg-type]
+    options = OwnOptions(parse_picture_size(size), every, test, seed, pairs, image_format)
     check_folders(photos, out, every)  # opening a detector may be a long download
-    finder = _finder(detector, set_, device)
-    assert finder is not None
+    finder = open_finder(detector, set_, device)
     with stages() as progress:
         counts = make(
             photos, out, finder, options, lambda done: progress("finding people", done, 0)
         )
     _print_own(counts, out)
-
-
-def check_format(image_format: str) -> None:
-    """Check the name of an image format.
-
-    Raises:
-        ConfigError: where there is no such format.
-    """
-    from posegen.core.errors import ConfigError
-
-    if image_format not in ("jpg", "png"):
-        raise ConfigError(f"--image-format {image_format}: there are jpg and png.")
 
 
 def parse_picture_size(text: str) -> tuple[int, int]:
@@ -160,83 +143,79 @@ def parse_picture_size(text: str) -> tuple[int, int]:
     return height, width
 
 
-def _finder(name: str | None, overrides: list[str] | None, device: str) -> PeopleFinder | None:
+def open_finder(
+    name: str, overrides: list[str] | None, device: str, skeleton: str = "openpose18"
+) -> PeopleFinder:
+    """Build the detector of a command that has no other component, with its `--set`.
+
+    Raises:
+        PluginError, ConfigError, WeightsError: see `build_finder`; or where another section is set.
+    """
     from posegen.compute.process import pick_device
     from posegen.config import merge_all, parse_override
     from posegen.core.errors import ConfigError
-    from posegen.data.finder import PeopleFinder
+    from posegen.data.posing import build_finder
 
     tree: dict[str, Any] = merge_all(parse_override(text) for text in overrides or [])
-    if set(tree) - {"detector"}:
-        other = min(set(tree) - {"detector"})
-        raise ConfigError(f"--set {other}: only detector.… can be set here.")
-    if name is None:
-        if tree:
-            raise ConfigError("--set detector.… needs a detector; name one with --detector.")
-        return None
-    return PeopleFinder(name, tree.get("detector", {}), pick_device(device))
+    for section in tree:
+        if section != "detector":
+            raise ConfigError(f"--set {section}: only detector.… can be set here.")
+    return build_finder(name, tree.get("detector", {}), pick_device(device), skeleton)
 
 
 def _prepare(
     raw: Path,
     recipe: Recipe,
     annotations: Path | None,
-    finder: PeopleFinder | None,
+    detector: str | None,
+    overrides: list[str] | None,
+    device: str,
     batch_size: int,
 ) -> None:
     from posegen.cli.console import stages
+    from posegen.core.errors import ConfigError
     from posegen.data.prepare.run import Request, prepare
 
+    if overrides and not detector:
+        raise ConfigError("--set detector.… needs a detector; name one with --detector.")
+    finder = open_finder(detector, overrides, device) if detector else None
     with stages() as progress:
         counts = prepare(Request(raw, recipe, annotations, finder, batch_size), progress)
-    _print_prepared(counts, recipe.config.root)
+    print_counts(counts)
+    _print_next(recipe.config.root)
 
 
-def _print_prepared(counts: dict[Split, SplitCounts], out: Path) -> None:
+def print_counts(counts: Mapping[Any, Mapping[str, int]]) -> None:
+    """Print how much of what each split has."""
     from rich.table import Table
 
     from posegen.cli.console import output
 
     table = Table("", *counts, box=None)
-    words = {
-        "pictures": "pictures",
-        "annotated": "with keypoints",
-        "valid": "with a valid pose",
-        "pairs": "pairs",
-        "published": "pairs in the published files",
-    }
-    for field, word in words.items():
-        table.add_row(word, *(f"{getattr(split, field):,}" for split in counts.values()))
+    for what in next(iter(counts.values())):
+        table.add_row(what, *(f"{split[what]:,}" for split in counts.values()))
     output().print(table)
-    _print_next(out)
 
 
 def _print_own(counts: OwnCounts, out: Path) -> None:
-    from posegen.cli.console import errors, output
-    from posegen.data.words import counted
+    from posegen.cli.console import note, say
+    from posegen.data.problems import counted
 
-    output().print(f"Pictures: {counts.shown()}.", highlight=False, markup=False)
+    say(f"Pictures: {counts.shown()}.")
     for why, count in counts.left_out.items():
-        errors().print(f"Left out: {counted(count, why)}.", highlight=False, markup=False)
+        note(f"Left out: {counted(count, why)}.")
     pairs = ", ".join(f"{split} {count:,}" for split, count in counts.pairs.items())
-    output().print(f"Pairs: {pairs}.", highlight=False, markup=False)
+    say(f"Pairs: {pairs}.")
     if counts.one_person:
-        errors().print(
+        note(
             "There is one person with enough pictures, so the test split has their last ones: its "
-            "scores say nothing about other people.",
-            highlight=False,
-            soft_wrap=True,
+            "scores say nothing about other people."
         )
     _print_next(out)
 
 
 def _print_next(out: Path) -> None:
-    from posegen.cli.console import errors, output
+    from posegen.cli.console import note, say
 
-    output().print(f"Written: {out}", highlight=False, soft_wrap=True)
-    errors().print(
-        f"Look before you train: posegen data check {out} --html check.html",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    say(f"Written: {out}")
+    note(f"Look before you train: posegen data check {out} --html check.html")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from posegen.cli.options import DeviceOption
-
-if TYPE_CHECKING:
-    from posegen.reports import Subject
 
 
 def report(
@@ -30,7 +27,6 @@ def report(
             metavar="COLUMN", help="The score by which pairs are the worst or the best ones."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the pairs that are shown at random.")] = 0,
     device: DeviceOption = "auto",
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the numbers as JSON.")
@@ -46,9 +42,13 @@ def report(
 
     The page is one file and needs no network. PATHs that were scored on the same data are compared.
     """
-    from posegen.cli.console import errors, progress
+    import json as plain
+
+    from posegen.cli.console import note, progress
     from posegen.core.errors import ConfigError
-    from posegen.reports import make_report, open_subjects
+    from posegen.reports.page import csv_table, latex_table, make_report
+    from posegen.reports.subjects import open_subjects
+    from posegen.reports.views import as_json
 
     for option, path in (("--out", out), ("--json", json), ("--csv", csv), ("--latex", latex)):
         if path is not None and path.is_dir():
@@ -60,34 +60,19 @@ def report(
 
         where = str(pick_device(device))
     with progress("making the report") as advance:
-        made = make_report(
-            subjects, gallery=gallery, by=by, seed=seed, device=where, on_progress=advance
-        )
-    written = {out: made.html, **_tables(subjects, json, csv, latex)}
+        made = make_report(subjects, gallery=gallery, by=by, device=where, on_progress=advance)
+    written = {out: made.html}
+    if json is not None:
+        written[json] = plain.dumps(as_json(subjects), indent=2, allow_nan=False) + "\n"
+    evaluations = {one.label: one.evaluation for one in subjects}
+    if csv is not None:
+        written[csv] = csv_table(evaluations)
+    if latex is not None:
+        written[latex] = latex_table(evaluations)
     for path, text in written.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
         size = f" ({len(text) / 1e6:.1f} MB)" if path == out else ""
-        errors().print(f"Written to {path}{size}.", highlight=False, markup=False, soft_wrap=True)
+        note(f"Written to {path}{size}.")
     for problem in made.problems:
-        errors().print(problem, style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-def _tables(
-    subjects: list[Subject], json: Path | None, csv: Path | None, latex: Path | None
-) -> dict[Path, str]:
-    """Return what is asked for beside the page."""
-    import json as plain
-
-    from posegen.evaluation.render import csv_table, latex_table
-    from posegen.reports.export import as_json
-
-    evaluations = {subject.label: subject.evaluation for subject in subjects}
-    texts: dict[Path, str] = {}
-    if json is not None:
-        texts[json] = plain.dumps(as_json(subjects), indent=2, allow_nan=False) + "\n"
-    if csv is not None:
-        texts[csv] = csv_table(evaluations)
-    if latex is not None:
-        texts[latex] = latex_table(evaluations)
-    return texts
+        note(problem)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from posegen.cli.console import note, output, say
 from posegen.cli.options import (
+    ConfigOption,
     DataOption,
     DeviceOption,
     SetOption,
@@ -15,6 +17,8 @@ from posegen.cli.options import (
     WorkersOption,
     data_section,
 )
+from posegen.core.errors import ConfigError
+from posegen.core.specs import Kind
 
 if TYPE_CHECKING:
     from posegen.config import ExperimentConfig
@@ -24,9 +28,7 @@ def train(
     model: Annotated[str | None, typer.Option(help="Which model: `posegen plugins list`.")] = None,
     preset: Annotated[str | None, typer.Option(help="One of the model's presets.")] = None,
     data: DataOption = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A TOML file laid over the preset.")
-    ] = None,
+    config: ConfigOption = None,
     set_: SetOption = None,
     generator: Annotated[
         str | None, typer.Option(help="Another backbone, all else unchanged.")
@@ -37,6 +39,10 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, or the latest one.")
     ] = False,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|WEIGHTS", help="Start from weights, where names and shapes fit."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Pairs per step, over all processes.")
@@ -60,47 +66,38 @@ def train(
 
     The configuration is the model's preset, then --config, then the options here, then --set.
     """
-    flags = {
-        "training.steps": steps,
-        "training.batch_size": batch_size,
-        "training.precision": precision,
-        "training.compile": compile_,
-        "training.workers": workers,
-        "data.skip_bad": skip_bad or None,
-        "optimizer.lr": lr,
-        "seed": seed,
+    training = {
+        "init": init,
+        "steps": steps,
+        "batch_size": batch_size,
+        "precision": precision,
+        "compile": compile_,
+        "workers": workers,
+    }
+    flags: dict[str, Any] = {
+        "training": {key: value for key, value in training.items() if value is not None},
+        "data": {"skip_bad": True} if skip_bad else {},
+        "optimizer": {} if lr is None else {"lr": lr},
+        **({} if seed is None else {"seed": seed}),
     }
     chosen = {"model": model, "preset": preset, "data": data, "generator": generator}
-    tree = _tree(flags)
     if resume:
-        fixed = [f"--{name}" for name, value in chosen.items() if value is not None]
-        out, resolved = _resumed(out, tree, set_ or [], [*fixed, *(["--config"] if config else [])])
+        for name, value in {**chosen, "config": config}.items():
+            if value is not None:
+                raise ConfigError(f"--{name} cannot be changed with --resume; leave it out.")
+        out, resolved = _resumed(out, flags, set_ or [])
     else:
-        resolved = _fresh(chosen, config, tree, set_ or [])
+        resolved = _fresh(chosen, config, flags, set_ or [])
     if dry_run:
         _show(resolved)
     else:
         _train(resolved, out, resume, device)
 
 
-def _tree(flags: dict[str, Any]) -> dict[str, Any]:
-    from posegen.config import merge
-
-    tree: dict[str, Any] = {}
-    for key, value in flags.items():
-        if value is not None:
-            for part in reversed(key.split(".")):
-                value = {part: value}
-            tree = merge(tree, value)
-    return tree
-
-
 def _fresh(
     chosen: dict[str, str | None], config: Path | None, flags: dict[str, Any], overrides: list[str]
 ) -> ExperimentConfig:
     from posegen.config import experiment, preset, read_toml
-    from posegen.core.errors import ConfigError
-    from posegen.core.specs import Kind
     from posegen.plugins import registry
 
     file = read_toml(config) if config else {}
@@ -125,78 +122,60 @@ def _fresh(
 
 
 def _resumed(
-    out: Path | None, flags: dict[str, Any], overrides: list[str], fixed: list[str]
+    out: Path | None, flags: dict[str, Any], overrides: list[str]
 ) -> tuple[Path, ExperimentConfig]:
     from posegen.config import experiment, merge
-    from posegen.core.errors import ConfigError
     from posegen.training import Run
     from posegen.training.run import latest
 
-    if fixed:
-        raise ConfigError(f"{fixed[0]} cannot be changed with --resume; leave it out.")
     path = out or latest()
     tree = merge(Run.open(path).config().tree(), flags)
     return path, experiment(tree, overrides=overrides)
 
 
 def _train(config: ExperimentConfig, out: Path | None, resume: bool, device: str) -> None:
-    from posegen.cli.console import errors, output
+    from posegen.plugins import registry
     from posegen.training import train
     from posegen.training.display import Display, make_display
 
     def display(step: int, total: int) -> Display:
         title = "/".join(part for part in (config.model, config.preset) if part)
         shown = make_display(output(), title, step, total)
-        data = config.data.name
-        shown.note(
-            f"{title} on {data}: steps {step} to {total}, batch {config.training.batch_size}"
-        )
-        for line in _remarks(config):
-            shown.note(line)
+        batch = config.training.batch_size
+        shown.note(f"{title} on {config.data.name}: steps {step} to {total}, batch {batch}")
+        for name, loss in config.losses.items():
+            if loss.weight > 0:  # a user should know what is trained on
+                summary = registry().get(Kind.LOSS, loss.name).spec.summary
+                shown.note(f"loss {name} ×{loss.weight:g}: {summary}")
         return shown
 
     run, outcome = train(config, out, resume=resume, device=device, display=display)
     if outcome.interrupted:
-        errors().print(
+        note(
             f"Stopped at step {outcome.step}, all saved. Go on: posegen train --resume "
-            f"--out {run.path}",
-            highlight=False,
-            soft_wrap=True,
+            f"--out {run.path}"
         )
         raise typer.Exit(130)
-    output().print(
-        f"Done: {run.path}. Next: posegen eval {run.path}", highlight=False, soft_wrap=True
-    )
-
-
-def _remarks(config: ExperimentConfig) -> list[str]:
-    """What the summaries of the losses' components say: a user should know what is trained on."""
-    from posegen.core.specs import Kind
-    from posegen.plugins import registry
-
-    return [
-        f"loss {name} ×{loss.weight:g}: {registry().get(Kind.LOSS, loss.name).spec.summary}"
-        for name, loss in config.losses.items()
-        if loss.weight > 0
-    ]
+    if outcome.finished_early:
+        say(
+            f"Ended at step {outcome.step}: {config.validation.patience} validations without a "
+            f"better {config.validation.best}. The best weights: {run.path}@best"
+        )
+    say(f"Done: {run.path}. Next: posegen eval {run.path}")
 
 
 def _show(config: ExperimentConfig) -> None:
     import tomli_w
 
-    from posegen.cli.console import output
-    from posegen.config.parts import build_dataset, build_encoder
-    from posegen.core.batches import TaskInfo
-    from posegen.training import build_method
+    from posegen.config.parts import build_dataset, build_encoder, build_method, task_of
 
-    output().print(tomli_w.dumps(config.tree()), highlight=False, markup=False)
+    say(tomli_w.dumps(config.tree()))
     data = build_dataset(config.data, "train")
-    task = TaskInfo(data.image_size, build_encoder(config.encoder).channels)
+    task = task_of(data, build_encoder(config.encoder))
     for name, network in build_method(config, task).networks.items():
         count = sum(parameter.numel() for parameter in network.parameters())
-        output().print(f"{name}: {count:,} parameters", highlight=False)
-    output().print(
+        say(f"{name}: {count:,} parameters")
+    say(
         f"{len(data):,} training pairs of {data.image_size[0]}×{data.image_size[1]}, "
-        f"{config.training.total_steps:,} steps of {config.training.batch_size}",
-        highlight=False,
+        f"{config.training.total_steps:,} steps of {config.training.batch_size}"
     )

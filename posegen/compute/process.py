@@ -50,7 +50,9 @@ class Process:
         if not self.distributed:
             return value
         box = [value]
-        dist.broadcast_object_list(box, src=0, device=self._carrier)
+        # NCCL needs pickled values on this process's GPU.
+        on = self.device if self.device.type == "cuda" else None
+        dist.broadcast_object_list(box, src=0, device=on)
         return box[0]
 
     def gather(self, value: T) -> list[T]:
@@ -60,11 +62,6 @@ class Process:
         box: list[T] | None = [value] * self.world if self.is_main else None
         dist.gather_object(value, box)
         return box or []
-
-    @property
-    def _carrier(self) -> torch.device | None:
-        """Where pickled values travel: NCCL needs them on this process's GPU."""
-        return self.device if self.device.type == "cuda" else None
 
     def wait(self) -> None:
         """Wait for the others."""
@@ -94,8 +91,7 @@ def pick_device(name: str) -> torch.device:
 def join(device: str) -> Process:
     """Find this process's place; under torchrun, join the others (NCCL on GPUs, else Gloo).
 
-    A group can be begun once in a process. Whoever has several things to do in one (two trainings,
-    say) begins it before and ends it after: `torch.distributed.init_process_group()`.
+    A group can be begun once in a process; whoever trains twice in one begins and ends it outside.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:

@@ -1,13 +1,15 @@
 """Experiments as data: the schema, its sources, and how they become one configuration."""
 
-from posegen.config.resolve import experiment, options_of, preset
+from posegen.config.resolve import experiment, options_of, preset, sampling_of
 from posegen.config.schema import (
     AugmentConfig,
     ComponentOptions,
     ExperimentConfig,
     OptimizerConfig,
     Precision,
+    ScheduleConfig,
     TrainingConfig,
+    ValidationConfig,
 )
 from posegen.config.sources import merge, merge_all, parse_override, read_toml
 
@@ -17,7 +19,9 @@ __all__ = [
     "ExperimentConfig",
     "OptimizerConfig",
     "Precision",
+    "ScheduleConfig",
     "TrainingConfig",
+    "ValidationConfig",
     "experiment",
     "merge",
     "merge_all",
@@ -25,4 +29,5 @@ __all__ = [
     "parse_override",
     "preset",
     "read_toml",
+    "sampling_of",
 ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 from posegen.config.resolve import options_of
-from posegen.config.schema import ComponentOptions
+from posegen.config.schema import ComponentOptions, ExperimentConfig, LossOptions
 from posegen.core.batches import TaskInfo
-from posegen.core.contracts import Generator, PairDataset, PoseEncoder
-from posegen.core.errors import ConfigError
+from posegen.core.contracts import Generator, PairDataset, PoseEncoder, Tracker
+from posegen.core.errors import ConfigError, PluginError
+from posegen.core.fields import check_fields
+from posegen.core.methods import Method, Parts, WeightedLoss
 from posegen.core.specs import Kind
 from posegen.plugins import build, registry
 
@@ -18,9 +22,14 @@ def build_dataset(section: ComponentOptions, split: Literal["train", "test"]) ->
 
     Raises:
         DataError: where its files are wrong.
+        PluginError: where the fields that it declares are.
     """
     options = options_of(section, Kind.DATASET, "data")
     dataset: PairDataset = build(registry(), Kind.DATASET, section.name, options, split)
+    try:
+        check_fields(dataset.fields)
+    except ValueError as error:
+        raise PluginError(f"the data set {section.name!r}: {error}; mend its `fields`.") from None
     return dataset
 
 
@@ -31,16 +40,24 @@ def build_encoder(section: ComponentOptions) -> PoseEncoder:
     return encoder
 
 
-def check_fit(encoder: PoseEncoder, layout: str, size: tuple[int, int], multiple: int) -> None:
+def task_of(dataset: PairDataset, encoder: PoseEncoder) -> TaskInfo:
+    """Return what networks must know of the data and of the encoder."""
+    return TaskInfo(dataset.image_size, encoder.channels, dataset.skeleton, dataset.fields)
+
+
+def check_fit(
+    encoder: PoseEncoder, skeleton_name: str, size: tuple[int, int], multiple: int
+) -> None:
     """Check that data, encoder and generator fit together.
 
     Raises:
         ConfigError: naming what does not fit.
     """
-    if encoder.layout != layout:
+    if encoder.skeleton != skeleton_name:
         raise ConfigError(
-            f"the data's keypoints are {layout!r} and the encoder reads {encoder.layout!r}; "
-            "choose another with `--set encoder.name=…` or `--set encoder.layout=…`."
+            f"the data's keypoints are {skeleton_name!r} and the encoder reads "
+            f"{encoder.skeleton!r}; choose another with `--set encoder.name=…` or "
+            "`--set encoder.skeleton=…`."
         )
     if size[0] % multiple or size[1] % multiple:
         raise ConfigError(
@@ -54,3 +71,63 @@ def build_generator(section: ComponentOptions, task: TaskInfo) -> Generator:
     options = options_of(section, Kind.GENERATOR, "generator")
     generator: Generator = build(registry(), Kind.GENERATOR, section.name, options, task)
     return generator
+
+
+def build_method(config: ExperimentConfig, task: TaskInfo) -> Method:
+    """Build the method of an experiment, to be trained; see `method_from`."""
+    return method_from(config.method, config.generator, task, config.discriminators, config.losses)
+
+
+def method_from(
+    section: ComponentOptions,
+    generator: ComponentOptions,
+    task: TaskInfo,
+    discriminators: Mapping[str, ComponentOptions] | None = None,
+    losses: Mapping[str, LossOptions] | None = None,
+) -> Method:
+    """Build a method and its networks, with freshly drawn weights.
+
+    The weights come from torch's global generator: seed it first. For a model that is used and not
+    trained, leave out discriminators and losses.
+
+    Raises:
+        PluginError, WeightsError: where a component or its weights cannot be had.
+    """
+
+    def component(kind: Kind, options: ComponentOptions, where: str) -> Any:
+        return build(registry(), kind, options.name, options_of(options, kind, where), task)
+
+    parts = Parts(
+        generator=build_generator(generator, task),
+        task=task,
+        discriminators={
+            key: component(Kind.DISCRIMINATOR, options, f"discriminators.{key}")
+            for key, options in (discriminators or {}).items()
+        },
+        losses={
+            key: WeightedLoss(options.weight, component(Kind.LOSS, options, f"losses.{key}"))
+            for key, options in (losses or {}).items()
+            if options.weight > 0
+        },
+    )
+    options = options_of(section, Kind.METHOD, "method")
+    method: Method = build(registry(), Kind.METHOD, section.name, options, parts)
+    return method
+
+
+def build_trackers(sections: Mapping[str, ComponentOptions], run: Path) -> list[Tracker]:
+    """Build the trackers of a run's folder.
+
+    Raises:
+        ConfigError: where a package that one needs is missing.
+    """
+    return [
+        build(
+            registry(),
+            Kind.TRACKER,
+            section.name,
+            options_of(section, Kind.TRACKER, f"trackers.{key}"),
+            run,
+        )
+        for key, section in sections.items()
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from posegen.config.schema import ComponentOptions, ExperimentConfig
+from posegen.config.schema import TRACKERS, ComponentOptions, ExperimentConfig
 from posegen.config.sources import Tree, merge_all, parse_override
 from posegen.core.config import Config
 from posegen.core.errors import ConfigError, suggest
@@ -22,7 +22,7 @@ SECTIONS = {
     "method": Kind.METHOD,
 }
 #: The sections that name several.
-GROUPS = {"discriminators": Kind.DISCRIMINATOR, "losses": Kind.LOSS}
+GROUPS = {"discriminators": Kind.DISCRIMINATOR, "losses": Kind.LOSS, "trackers": Kind.TRACKER}
 
 
 def preset(model: str, name: str | None = None, registry: Registry | None = None) -> Tree:
@@ -38,7 +38,8 @@ def preset(model: str, name: str | None = None, registry: Registry | None = None
         raise ConfigError(
             f"--preset {name}: model {model!r} has no such preset; {suggest(name, recipe.presets)}"
         )
-    return merge_all([recipe.presets[name], {"model": model, "preset": name}])
+    base = {"trackers": TRACKERS}  # here, so that one of them can be removed by its name
+    return merge_all([base, recipe.presets[name], {"model": model, "preset": name}])
 
 
 def experiment(
@@ -72,6 +73,9 @@ def experiment(
         filled[group] = {
             key: _fill(registry, kind, member, f"{group}.{key}") for key, member in members.items()
         }
+    filled["sampling"] = sampling_of(
+        config.method.name, config.sampling, "sampling", registry
+    ).model_dump(mode="json", exclude_none=True)
     return config.model_copy(update=filled)
 
 
@@ -113,6 +117,27 @@ def options_of(
 ) -> Config:
     """Return the typed configuration of a section's component."""
     return component_config(registry or installed(), kind, section.name, section.options, where)
+
+
+def sampling_of(
+    method: str, options: Mapping[str, Any], where: str, registry: Registry | None = None
+) -> Config:
+    """Return the typed sampling options of a method.
+
+    Args:
+        method: its name.
+        options: those that are not to have their defaults.
+        where: what stands before an option's name, for messages.
+        registry: where the method is looked up; the installed ones by default.
+
+    Raises:
+        ConfigError: for an option that the method does not have, or a bad value.
+    """
+    component = (registry or installed()).get(Kind.METHOD, method)
+    config: Config = validate(
+        component.load_sampling() or Config, options, where, f"the sampling of {method!r}"
+    )
+    return config
 
 
 def _fill(

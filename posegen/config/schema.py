@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from posegen.core.config import Config
 
 Precision = Literal["32", "bf16", "fp16"]
+
+
+#: The section `trackers` where nobody says otherwise.
+TRACKERS = {name: {"name": name} for name in ("json-lines", "tensorboard")}
 
 
 class ComponentOptions(BaseModel):
@@ -30,16 +34,61 @@ class LossOptions(ComponentOptions):
 
 
 class OptimizerConfig(Config):
-    """Adam, one optimiser per network (published: 2e-4, 0.5, 0.999)."""
+    """The optimisers, one per network (published: Adam with 2e-4, 0.5, 0.999)."""
 
+    name: str = Field(default="adam", description="any of torch.optim, in lower case")
     lr: float = Field(default=2e-4, gt=0, description="learning rate")
-    beta1: float = Field(default=0.5, ge=0, lt=1, description="decay of the gradient's mean")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="decay of the gradient's square")
-    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty")
+    beta1: float = Field(
+        default=0.5, ge=0, lt=1, description="decay of the gradient's mean (Adam's kind)"
+    )
+    beta2: float = Field(
+        default=0.999, ge=0, lt=1, description="decay of the gradient's square (Adam's kind)"
+    )
+    weight_decay: float = Field(default=0.0, ge=0, description="weight decay, or L2 penalty")
+    decay_norms: bool = Field(
+        default=True, description="weight decay also on norms' factors and on biases"
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="further options of that optimiser, e.g. momentum"
+    )
     scale: dict[str, float] = Field(
         default_factory=dict, description="network name -> factor of its learning rate"
     )
-    fused: bool = Field(default=True, description="one kernel for a whole step of Adam")
+    networks: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="network name -> options here that are others for it"
+    )
+    fused: bool = Field(
+        default=True, description="one kernel for a whole step, where the optimiser has one"
+    )
+
+    @field_validator("networks")
+    @classmethod
+    def _options_of_networks(cls, networks: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        known = [key for key in cls.model_fields if key not in ("scale", "networks")]
+        for name, options in networks.items():
+            for key in options:
+                if key not in known:
+                    raise ValueError(f"{name}.{key}: no such option; there are {', '.join(known)}")
+        return networks
+
+    def of(self, network: str) -> OptimizerConfig:
+        """Return the options of one network's optimiser."""
+        own = {**self.model_dump(exclude={"scale", "networks"}), **self.networks.get(network, {})}
+        options = OptimizerConfig.model_validate(own)
+        return options.model_copy(update={"lr": options.lr * self.scale.get(network, 1.0)})
+
+
+class ScheduleConfig(Config):
+    """How the learning rates change over the steps."""
+
+    name: Literal["linear", "cosine", "constant"] = Field(
+        default="linear",
+        description="linear: constant_epochs, then decay_epochs, as published; or cosine, constant",
+    )
+    warmup: int = Field(default=0, ge=0, description="first steps, in which they grow from 0")
+    floor: float = Field(
+        default=0.0, ge=0, le=1, description="cosine: the last factor of the learning rates"
+    )
 
 
 class TrainingConfig(Config):
@@ -54,6 +103,12 @@ class TrainingConfig(Config):
     decay_epochs: int = Field(default=200, ge=0, description="epochs of linear decay after these")
     steps: int | None = Field(
         default=None, ge=1, description="stop after so many steps all the same"
+    )
+    init: str | None = Field(
+        default=None, description="weights to start from: a run, a folder, or pulled ones by name"
+    )
+    freeze: tuple[str, ...] = Field(
+        default=(), description='tensors that are not trained, e.g. ["generator.encoder.*"]'
     )
     clip_norm: float | None = Field(
         default=None, gt=0, description="largest norm of a network's gradient"
@@ -108,6 +163,36 @@ class TrainingConfig(Config):
         return scheduled if self.steps is None else self.steps
 
 
+class ValidationConfig(Config):
+    """Scores of pairs of the test split while training; off by default."""
+
+    every: int = Field(default=0, ge=0, description="steps between two validations; 0: none")
+    pairs: int = Field(default=64, ge=1, description="how many pairs, spread over the split")
+    metrics: tuple[str, ...] = Field(
+        default=("ssim",), min_length=1, description="what is computed, as `posegen eval` does"
+    )
+    best: str = Field(
+        default="", description="metric that the best weights are kept by; default: the first"
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="stop after so many validations without a better one"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_is_best(cls, options: Any) -> Any:
+        if isinstance(options, dict) and not options.get("best"):
+            metrics = options.get("metrics") or cls.model_fields["metrics"].default
+            return {**options, "best": metrics[0]}
+        return options
+
+    @model_validator(mode="after")
+    def _best_is_computed(self) -> Self:
+        if self.best and self.best not in self.metrics:
+            raise ValueError(f"best={self.best}: not among the metrics {', '.join(self.metrics)}")
+        return self
+
+
 class AugmentConfig(Config):
     """Random changes of the training pairs; keypoints change along. All off by default."""
 
@@ -151,9 +236,21 @@ class ExperimentConfig(Config):
     discriminators: dict[str, ComponentOptions] = Field(default_factory=dict)
     losses: dict[str, LossOptions] = Field(default_factory=dict)
     method: ComponentOptions
+    sampling: dict[str, Any] = Field(
+        default_factory=dict, description="the method's options of sampling, e.g. steps"
+    )
     optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
     augment: AugmentConfig = AugmentConfig()
     training: TrainingConfig = TrainingConfig()
+    validation: ValidationConfig = Field(
+        default_factory=lambda: ValidationConfig.model_validate({})
+    )
+    trackers: dict[str, ComponentOptions] = Field(
+        default_factory=lambda: {
+            name: ComponentOptions.model_validate(options) for name, options in TRACKERS.items()
+        }
+    )
 
     def tree(self) -> dict[str, Any]:
         """Return it as plain values for TOML or JSON; what is None is left out."""

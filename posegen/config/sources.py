@@ -12,6 +12,14 @@ from posegen.core.errors import ConfigError
 
 Tree = dict[str, Any]
 
+#: Section -> what stays of it when its component changes: it means the same in every one.
+_KEPT = {
+    "data": ("image_size",),
+    "losses": ("weight",),
+    "optimizer": ("lr", "scale", "networks"),
+    "schedule": ("warmup",),
+}
+
 
 def read_toml(path: Path) -> Tree:
     """Read a configuration file.
@@ -27,7 +35,7 @@ def read_toml(path: Path) -> Tree:
         raise ConfigError(f"{path}: not a readable TOML file: {error}.") from None
 
 
-def parse_override(text: str) -> Tree:
+def parse_override(text: str, option: str = "--set") -> Tree:
     """Turn `a.b=value` into a tree.
 
     The value is read as TOML (numbers, true, [lists], "texts"); what is not TOML is taken as a
@@ -40,7 +48,7 @@ def parse_override(text: str) -> Tree:
     key, equals, value = text.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
-        raise ConfigError(f"--set {text}: write it as key.subkey=value.")
+        raise ConfigError(f"{option} {text}: write it as key.subkey=value.")
     tree: Any = parse_value(value.strip())
     for part in reversed(parts):
         tree = {part: tree}
@@ -57,12 +65,16 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
+def merge(base: Mapping[str, Any], over: Mapping[str, Any], section: str = "") -> Tree:
     """Lay one tree over another.
 
     A section whose `name` changes loses the options of the old component (they would mean nothing
-    to the new one), except `image_size`, which every data set has, and a loss's `weight`. None
+    to the new one), except what means the same in every component (`image_size`, `lr`…). None
     removes a section and empties an option.
+
+    Args:
+        base, over: the lower and the upper tree.
+        section: the top-level section that they are in, where they are parts of trees.
     """
     result = dict(copy.deepcopy(dict(base)))
     for key, value in over.items():
@@ -71,8 +83,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
             del result[key]
         elif isinstance(value, Mapping) and isinstance(old, Mapping):
             if "name" in value and "name" in old and value["name"] != old["name"]:
-                old = {k: v for k, v in old.items() if k in ("image_size", "weight")}
-            result[key] = merge(old, value)
+                old = {k: v for k, v in old.items() if k in _KEPT.get(section or key, ())}
+            result[key] = merge(old, value, section or key)
         else:
             result[key] = merge({}, value) if isinstance(value, Mapping) else copy.deepcopy(value)
     return result

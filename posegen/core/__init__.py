@@ -8,145 +8,65 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from posegen.core.lazy import lazy_exports
+from posegen.core.lazy import lazy_exports, listed_in
 
-if TYPE_CHECKING:
-    from posegen.core.batches import CONDITIONS, Batch, GeneratorOutput, Pair, TaskInfo
-    from posegen.core.config import Config
-    from posegen.core.contracts import (
-        Discriminator,
-        Generator,
-        Loss,
-        PairDataset,
-        PoseDetector,
-        PoseEncoder,
-        WeightsConverter,
-    )
-    from posegen.core.errors import (
-        ConfigError,
-        DataError,
-        PluginError,
-        PosegenError,
-        TrainingError,
-        UserError,
-        WeightsError,
-        suggest,
-    )
-    from posegen.core.methods import Method, Parts, StepContext, WeightedLoss
-    from posegen.core.metrics import Metric, PerImageMetric, ReferenceImages, ScoredBatch
-    from posegen.core.pretrained import PretrainedFile
-    from posegen.core.recipes import Model
-    from posegen.core.specs import (
-        CAPABILITIES,
-        CONTRACTS,
-        ConverterSpec,
-        DatasetSpec,
-        DetectorSpec,
-        DiscriminatorSpec,
-        EncoderSpec,
-        GeneratorSpec,
-        Kind,
-        LossSpec,
-        MethodSpec,
-        MetricSpec,
-        ModelSpec,
-        Spec,
-        hookimpl,
-    )
+if TYPE_CHECKING:  # the list for type checkers, and `listed_in` reads it
+    from posegen.core.batches import Batch as Batch
+    from posegen.core.batches import GeneratorOutput as GeneratorOutput
+    from posegen.core.batches import Pair as Pair
+    from posegen.core.batches import TaskInfo as TaskInfo
+    from posegen.core.config import Config as Config
+    from posegen.core.contracts import Discriminator as Discriminator
+    from posegen.core.contracts import Generator as Generator
+    from posegen.core.contracts import Loss as Loss
+    from posegen.core.contracts import PairDataset as PairDataset
+    from posegen.core.contracts import PoseDetector as PoseDetector
+    from posegen.core.contracts import PoseEncoder as PoseEncoder
+    from posegen.core.contracts import Tracker as Tracker
+    from posegen.core.contracts import WeightsConverter as WeightsConverter
+    from posegen.core.errors import ConfigError as ConfigError
+    from posegen.core.errors import DataError as DataError
+    from posegen.core.errors import PluginError as PluginError
+    from posegen.core.errors import PosegenError as PosegenError
+    from posegen.core.errors import TrainingError as TrainingError
+    from posegen.core.errors import UserError as UserError
+    from posegen.core.errors import WeightsError as WeightsError
+    from posegen.core.errors import suggest as suggest
+    from posegen.core.features import FeatureNetwork as FeatureNetwork
+    from posegen.core.features import VGG19Features as VGG19Features
+    from posegen.core.fields import Field as Field
+    from posegen.core.fields import FieldKind as FieldKind
+    from posegen.core.image_pool import ImagePool as ImagePool
+    from posegen.core.methods import Method as Method
+    from posegen.core.methods import Network as Network
+    from posegen.core.methods import Parts as Parts
+    from posegen.core.methods import StepContext as StepContext
+    from posegen.core.methods import WeightedLoss as WeightedLoss
+    from posegen.core.metrics import Metric as Metric
+    from posegen.core.metrics import PerImageMetric as PerImageMetric
+    from posegen.core.metrics import ReferenceImages as ReferenceImages
+    from posegen.core.noise import Noise as Noise
+    from posegen.core.pretrained import PretrainedFile as PretrainedFile
+    from posegen.core.pretrained import read_tensors as read_tensors
+    from posegen.core.recipes import Model as Model
+    from posegen.core.skeletons import SKELETONS as SKELETONS
+    from posegen.core.skeletons import Skeleton as Skeleton
+    from posegen.core.skeletons import skeleton as skeleton
+    from posegen.core.specs import CAPABILITIES as CAPABILITIES
+    from posegen.core.specs import CONTRACTS as CONTRACTS
+    from posegen.core.specs import ConverterSpec as ConverterSpec
+    from posegen.core.specs import DatasetSpec as DatasetSpec
+    from posegen.core.specs import DetectorSpec as DetectorSpec
+    from posegen.core.specs import DiscriminatorSpec as DiscriminatorSpec
+    from posegen.core.specs import EncoderSpec as EncoderSpec
+    from posegen.core.specs import GeneratorSpec as GeneratorSpec
+    from posegen.core.specs import Kind as Kind
+    from posegen.core.specs import LossSpec as LossSpec
+    from posegen.core.specs import MethodSpec as MethodSpec
+    from posegen.core.specs import MetricSpec as MetricSpec
+    from posegen.core.specs import ModelSpec as ModelSpec
+    from posegen.core.specs import Spec as Spec
+    from posegen.core.specs import TrackerSpec as TrackerSpec
+    from posegen.core.specs import hookimpl as hookimpl
 
-__all__ = [
-    "CAPABILITIES",
-    "CONDITIONS",
-    "CONTRACTS",
-    "Batch",
-    "Config",
-    "ConfigError",
-    "ConverterSpec",
-    "DataError",
-    "DatasetSpec",
-    "DetectorSpec",
-    "Discriminator",
-    "DiscriminatorSpec",
-    "EncoderSpec",
-    "Generator",
-    "GeneratorOutput",
-    "GeneratorSpec",
-    "Kind",
-    "Loss",
-    "LossSpec",
-    "Method",
-    "MethodSpec",
-    "Metric",
-    "MetricSpec",
-    "Model",
-    "ModelSpec",
-    "Pair",
-    "PairDataset",
-    "Parts",
-    "PerImageMetric",
-    "PluginError",
-    "PoseDetector",
-    "PoseEncoder",
-    "PosegenError",
-    "PretrainedFile",
-    "ReferenceImages",
-    "ScoredBatch",
-    "Spec",
-    "StepContext",
-    "TaskInfo",
-    "TrainingError",
-    "UserError",
-    "WeightedLoss",
-    "WeightsConverter",
-    "WeightsError",
-    "hookimpl",
-    "suggest",
-]
-
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    {
-        "posegen.core.batches": ("CONDITIONS", "Batch", "GeneratorOutput", "Pair", "TaskInfo"),
-        "posegen.core.config": ("Config",),
-        "posegen.core.contracts": (
-            "Discriminator",
-            "Generator",
-            "Loss",
-            "PairDataset",
-            "PoseDetector",
-            "PoseEncoder",
-            "WeightsConverter",
-        ),
-        "posegen.core.errors": (
-            "ConfigError",
-            "DataError",
-            "PluginError",
-            "PosegenError",
-            "TrainingError",
-            "UserError",
-            "WeightsError",
-            "suggest",
-        ),
-        "posegen.core.methods": ("Method", "Parts", "StepContext", "WeightedLoss"),
-        "posegen.core.metrics": ("Metric", "PerImageMetric", "ReferenceImages", "ScoredBatch"),
-        "posegen.core.pretrained": ("PretrainedFile",),
-        "posegen.core.recipes": ("Model",),
-        "posegen.core.specs": (
-            "CAPABILITIES",
-            "CONTRACTS",
-            "ConverterSpec",
-            "DatasetSpec",
-            "DetectorSpec",
-            "DiscriminatorSpec",
-            "EncoderSpec",
-            "GeneratorSpec",
-            "Kind",
-            "LossSpec",
-            "MethodSpec",
-            "MetricSpec",
-            "ModelSpec",
-            "Spec",
-            "hookimpl",
-        ),
-    },
-)
+__getattr__, __dir__ = lazy_exports(__name__, listed_in(__file__))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,30 +18,28 @@ from torch.utils.data import Dataset
 
 from posegen.core.batches import Batch, GeneratorOutput, Pair, TaskInfo
 from posegen.core.config import Config
+from posegen.core.fields import Field, source_inputs
 
 
 class PoseEncoder(ABC):
     """Turns keypoints into pose maps. Built as `Encoder(config)`.
 
     Attributes:
-        layout: name of the keypoint layout that it reads, e.g. `"openpose18"`.
+        skeleton: name of the skeleton of the keypoints that it reads, e.g. `"openpose18"`.
         channels: C, the channels of the maps that it makes.
     """
 
-    layout: str
+    skeleton: str
     channels: int
 
     @abstractmethod
     def __call__(self, keypoints: Tensor, size: tuple[int, int]) -> Tensor:
-        """Encode a batch on the tensor's own device.
+        """Return maps (B, C, H, W) in [0, 1], of the dtype and on the device of `keypoints`.
 
         Args:
             keypoints: (B, K, 3): x, y in pixels of an image of `size`, and visibility; a joint of
                 visibility 0 is missing.
             size: (H, W) of the maps in pixels.
-
-        Returns:
-            (B, C, H, W), of the dtype of `keypoints`, in [0, 1].
         """
 
 
@@ -50,90 +49,80 @@ class Generator(nn.Module, ABC):
     In evaluation mode the result for one sample must not depend on the others in the batch.
 
     Attributes:
+        inputs: names of the batch's tensors that it reads, in any order; they reach `forward` by
+            keyword. Of the data: what `TaskInfo.fields` lists. A method may hand it more, of names
+            of its own (`noisy`, `time`). Where the network runs in half precision, what has height
+            and width comes in that type, and points and vectors in float32.
         size_multiple: H and W must be divisible by this.
+        float32: names of parameters and buffers, with `*` for any text, that stay float32 where
+            the network runs in half precision (a schedule's table, say).
     """
 
+    inputs: tuple[str, ...] = ("source", "source_pose", "target_pose")
     size_multiple: int = 1
+    float32: tuple[str, ...] = ()
 
     def __init__(self, config: Config, task: TaskInfo) -> None:
         super().__init__()
 
     @abstractmethod
-    def forward(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> GeneratorOutput:
+    def forward(self, *args: Any, **inputs: Any) -> GeneratorOutput:
         """Put the person of `source` into the pose `target_pose`.
 
-        Args:
-            source: (B, 3, H, W) in [-1, 1].
-            source_pose: (B, C, H, W) pose map of `source`.
-            target_pose: (B, C, H, W) pose map of the wanted image.
+        Subclasses name their `inputs` as parameters, `def forward(self, source, target_pose)`, and
+        get them by keyword: `source` (B, 3, H, W) in [-1, 1], `source_pose` and `target_pose`
+        (B, C, H, W), `target_keypoints` (B, K, 3)…
         """
 
-    def encode_source(self, source: Tensor, source_pose: Tensor) -> tuple[Tensor, ...]:
-        """Compute what the source alone decides; here nothing.
+    def encode_source(self, *args: Any, **inputs: Any) -> tuple[Tensor, ...]:
+        """Return what the source alone decides, as tensors (B, …); here the inputs themselves.
 
-        Many poses of one person are made with one call of this. A network of which a part sees
-        nothing but the source overrides both this and `generate_from`.
-
-        Args:
-            source, source_pose: as in `forward`.
-
-        Returns:
-            Tensors whose first dimension is B.
+        Many poses of one person, and many sampling steps of one picture, are made with one call of
+        this. A network of which a part sees nothing but the source overrides both this, which gets
+        those of `self.inputs` whose names begin with `source`, and `generate_from`.
         """
-        return source, source_pose
+        return tuple(inputs[name] for name in source_inputs(self.inputs))
 
-    def generate_from(self, code: tuple[Tensor, ...], target_pose: Tensor) -> GeneratorOutput:
-        """Go on from what `encode_source` returned: both together do what `forward` does.
+    def generate_from(self, code: tuple[Tensor, ...], *args: Any, **inputs: Any) -> GeneratorOutput:
+        """Go on from `encode_source` with the other inputs: together they do what `forward` does.
 
-        Args:
-            code: what `encode_source` returned, perhaps expanded along the first dimension.
-            target_pose: as in `forward`.
+        `code` is what it returned, perhaps expanded along the first dimension.
         """
-        source, source_pose = code
-        output: GeneratorOutput = self(source, source_pose, target_pose)
+        source = dict(zip(source_inputs(self.inputs), code, strict=True))
+        output: GeneratorOutput = self(**source, **inputs)
         return output
 
 
 class Discriminator(nn.Module, ABC):
-    """Scores how real an image looks beside a condition. Built as `Discriminator(config, task)`.
+    """Scores how real an image looks beside its inputs. Built as `Discriminator(config, task)`.
 
     Attributes:
-        conditions: names of the batch's tensors that it sees beside the image, out of
-            `posegen.core.CONDITIONS`; they reach `forward` joined along the channels.
-        repeatable: whether in training a second pass on the same input gives the same scores and
-            changes nothing (no dropout, no running statistics), and `replay` returns what it gets.
-            Then the engine computes one pass where the method has two.
+        inputs: names of the batch's tensors that it sees beside the image, as a generator's.
     """
 
-    conditions: tuple[str, ...]
-    repeatable: bool = False
+    inputs: tuple[str, ...]
 
     def __init__(self, config: Config, task: TaskInfo) -> None:
         super().__init__()
 
     @abstractmethod
-    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, image: Tensor, *args: Any, **inputs: Any) -> Tensor:
         """Return raw scores (no sigmoid) of any shape whose first dimension is B.
 
-        Args:
-            image: (B, 3, H, W) in [-1, 1], real or generated.
-            condition: (B, C, H, W), the `conditions`.
+        `image` is (B, 3, H, W) in [-1, 1], real or generated; `inputs` come by keyword.
         """
 
     def replay(
-        self, image: Tensor, condition: Tensor, random: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+        self, image: Tensor, inputs: dict[str, Tensor], random: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Choose which generated images to train on; here: the ones just made.
 
-        A discriminator with a history of generated images (an image pool) overrides this. What it
-        remembers must be in its buffers, so that a resumed run continues exactly.
-
-        Args:
-            image: (B, 3, H, W), the generated images, detached.
-            condition: (B, C, H, W), what they were generated for.
-            random: the only source of randomness to use (a CPU generator).
+        A discriminator with a history of generated images (`posegen.core.ImagePool`) overrides
+        this. What it remembers must be in its buffers, so that a resumed run continues exactly.
+        `image` (B, 3, H, W) is detached, `inputs` is what it was generated for, and `random`, a CPU
+        generator, is the only source of randomness to use.
         """
-        return image, condition
+        return image, inputs
 
 
 class Loss(nn.Module, ABC):
@@ -152,11 +141,13 @@ class PairDataset(Dataset[Pair], ABC):
 
     Attributes:
         image_size: (H, W) of every image in pixels.
-        layout: name of the keypoints' layout, e.g. `"openpose18"`.
+        skeleton: name of the keypoints' skeleton, e.g. `"openpose18"`.
+        fields: what every sample has beyond `Pair`'s own tensors (in `Pair.extra`): name -> kind.
     """
 
     image_size: tuple[int, int]
-    layout: str
+    skeleton: str
+    fields: Mapping[str, Field] = MappingProxyType({})
 
     def __init__(self, config: Config, split: Literal["train", "test"]) -> None:
         super().__init__()
@@ -186,10 +177,8 @@ class PairDataset(Dataset[Pair], ABC):
         seen: set[str] = set()
         for index in range(len(self)):
             pair = self[index]
-            for name, image in (
-                (pair.source_name, pair.source),
-                (pair.target_name, pair.target),
-            ):
+            both = ((pair.source_name, pair.source), (pair.target_name, pair.target))
+            for name, image in both:
                 if name not in seen:
                     seen.add(name)
                     yield name, image
@@ -199,21 +188,16 @@ class PoseDetector(ABC):
     """Finds the keypoints of the people in a picture. Built as `Detector(config)`.
 
     Attributes:
-        layout: name of the layout of what it returns.
+        skeleton: name of the skeleton of what it returns.
     """
 
-    layout: str
+    skeleton: str
 
     @abstractmethod
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Detect in a batch.
+        """Return for each of the images (B, 3, H, W) uint8 RGB a tensor (N, K, 3).
 
-        Args:
-            images: (B, 3, H, W) uint8 RGB.
-
-        Returns:
-            For each image, (N, K, 3): N people, best first; x, y in pixels, and visibility or
-            confidence in [0, 1] (0: missing).
+        N people, best first; x, y in pixels, and visibility or confidence in [0, 1] (0: missing).
         """
 
 
@@ -230,11 +214,7 @@ class WeightsConverter(ABC):
     def convert(
         self, tensors: Mapping[str, Tensor], path: Path
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Translate a state dict.
-
-        Args:
-            tensors: the state dict as published.
-            path: where it was read, for messages.
+        """Translate a state dict as published; `path` is where it was read, for messages.
 
         Returns:
             The configuration tree of the network (`{"generator": {"name": …}, "encoder": …}`), and
@@ -243,3 +223,34 @@ class WeightsConverter(ABC):
         Raises:
             posegen.core.WeightsError: where these are not the weights of a network that it knows.
         """
+
+
+class Tracker(ABC):
+    """Shows a training run while it runs, and keeps it. Built as `Tracker(config, run)`.
+
+    Only the first process has one. The constructor is quick and opens nothing: a run that is
+    refused before its first step leaves no trace.
+    """
+
+    def __init__(self, config: Config, run: Path) -> None:  # noqa: B027 - part of the contract
+        """Keep the options and the run's folder, which is there."""
+
+    @abstractmethod
+    def start(self, step: int, facts: Mapping[str, Any]) -> None:
+        """Begin, or go on after `step` where the run is resumed; called once, and first.
+
+        What was logged beyond that step by a process that was killed is dropped, or replaced by
+        what comes now. `facts` is the resolved configuration, a tree of plain values.
+        """
+
+    @abstractmethod
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Log numbers by name, such as `generator/l1`; they need not be finite."""
+
+    @abstractmethod
+    def picture(self, step: int, name: str, image: Tensor) -> None:
+        """Log a picture, (3, H, W) uint8 RGB on the CPU; `name` is the same from step to step."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is left; called once, however the run ends, perhaps before `start`."""

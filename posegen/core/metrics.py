@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torchmetrics
 from torch import Tensor
 
+from posegen.core.batches import Batch
 from posegen.core.config import Config
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ScoredBatch:
-    """What metrics see: finished 8-bit pictures, as a reader of the results would.
-
-    Attributes:
-        generated, target: (B, 3, H, W) RGB, of one size: uint8, or float32 in [0, 255] where a
-            protocol's resize keeps fractions of a level.
-        source: (B, 3, H, W) likewise, or None where results come without their sources.
-        target_keypoints: (B, K, 3) as in `Pair`, in pixels of `target`, or None where not known.
-        target_mask: (B, 1, H, W) in {0, 1}, or None where the data set has no masks.
-        source_names, target_names: (B), as the data set or the results' file names give them.
-        first: the first pair's position among all pairs of the evaluation.
-        total: how many pairs the evaluation is over, those of other processes included.
-    """
-
-    generated: Tensor
-    target: Tensor
-    source: Tensor | None = None
-    target_keypoints: Tensor | None = None
-    target_mask: Tensor | None = None
-    source_names: Sequence[str] = ()
-    target_names: Sequence[str] = ()
-    first: int = 0
-    total: int = 0
-    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _of_targets: dict[Hashable, Any] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def __len__(self) -> int:
-        return self.target.shape[0]
-
-    def once(self, key: Hashable, make: Callable[[], T], *, of_targets: bool = False) -> T:
-        """Return `make()`, made once per batch: several metrics share features, masks and so on.
-
-        Args:
-            key: what is made, and with which options.
-            make: makes it.
-            of_targets: whether it is made from the targets alone; then the model and the baseline
-                share it too.
-        """
-        kept = self._of_targets if of_targets else self._made
-        if key not in kept:
-            kept[key] = make()
-        made: T = kept[key]
-        return made
-
-    def sharing_targets(self, kept: dict[Hashable, Any]) -> ScoredBatch:
-        """Return the batch with what other batches of the very same targets have made of them.
-
-        Args:
-            kept: one dict for all of these batches.
-        """
-        batch = replace(self)
-        object.__setattr__(batch, "_of_targets", kept)
-        return batch
 
 
 class ReferenceImages(ABC):
@@ -110,8 +50,8 @@ class Metric(torchmetrics.Metric, ABC):
         super().__init__()
 
     @abstractmethod
-    def update(self, batch: ScoredBatch) -> None:
-        """Take a batch in."""
+    def update(self, batch: Batch) -> None:
+        """Take a batch of finished 8-bit pictures in; see `Batch`."""
 
     @abstractmethod
     def compute(self) -> Tensor:
@@ -145,10 +85,10 @@ class PerImageMetric(Metric):
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
     @abstractmethod
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         """Return one value per image: (B,). NaN leaves the image out of the mean."""
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         """Take a batch in."""
         self.values.append(self.score(batch).detach().double())
         if len(self.values) == _LOOSE:

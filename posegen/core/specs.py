@@ -30,11 +30,16 @@ class Kind(StrEnum):
     METHOD = "method"
     MODEL = "model"
     CONVERTER = "converter"
+    TRACKER = "tracker"
 
 
 #: The version of each kind's contract that this engine speaks. A plugin writes the number it was
 #: written for into its specs as a literal; it goes up only when an old plugin would break.
-CONTRACTS: dict[Kind, int] = dict.fromkeys(Kind, 1)
+#: docs/writing-a-plugin.md says how a plugin is moved from 1 to 2.
+CONTRACTS: dict[Kind, int] = {
+    **dict.fromkeys(Kind, 2),
+    **dict.fromkeys((Kind.MODEL, Kind.CONVERTER, Kind.TRACKER), 1),
+}
 
 #: What a network can declare: `compile`, that torch.compile takes it as one graph; `export`, that
 #: torch.export does.
@@ -56,6 +61,10 @@ class Spec:
         contract: the contract version it was written for; write the number, not `CONTRACTS[...]`.
         licence: SPDX expression of the code.
         source: where the method is from: a paper, a published repository.
+        weights: the published files of weights that it needs, or can need, by name.
+        capabilities: what it can do beyond its contract, out of `CAPABILITIES`; the conformance kit
+            tests what is declared. Of a method, `export`: `sample` is a fixed computation without
+            noise, so that an exported model can be it.
 
     Raises:
         ValueError: for a name, target or config of the wrong form.
@@ -69,58 +78,40 @@ class Spec:
     contract: int
     licence: str = ""
     source: str = ""
+    weights: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"component name {self.name!r} is not lower-case words with hyphens")
-        for field in ("target", "config"):
-            value = getattr(self, field)
+        for field in ("target", "config", "sampling"):
+            value = getattr(self, field, None)
             if value is not None and not _TARGET.fullmatch(value):
                 raise ValueError(f"{field} {value!r} of {self.name!r} is not 'module:attribute'")
 
 
-@dataclass(frozen=True, kw_only=True)
 class EncoderSpec(Spec):
     """A `posegen.core.PoseEncoder`."""
 
     kind = Kind.ENCODER
 
 
-@dataclass(frozen=True, kw_only=True)
 class GeneratorSpec(Spec):
-    """A `posegen.core.Generator` (backbone).
-
-    Attributes:
-        capabilities: what it can do beyond its contract, out of `CAPABILITIES`. The conformance kit
-            tests what is declared here.
-    """
+    """A `posegen.core.Generator` (backbone)."""
 
     kind = Kind.GENERATOR
-    capabilities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiscriminatorSpec(Spec):
-    """A `posegen.core.Discriminator`.
-
-    Attributes:
-        capabilities: as a generator's.
-    """
+    """A `posegen.core.Discriminator`."""
 
     kind = Kind.DISCRIMINATOR
-    capabilities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class LossSpec(Spec):
-    """A `posegen.core.Loss`.
-
-    Attributes:
-        weights: the published files of weights that it needs, by name.
-    """
+    """A `posegen.core.Loss`."""
 
     kind = Kind.LOSS
-    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +124,6 @@ class MetricSpec(Spec):
         value_range: the least and the greatest value there can be; None where there is no bound.
         needs: what it reads beside the generated and the target images, in words a user knows:
             "masks", "keypoints", "detector", "reference images"…
-        weights: the published files of weights that it can need, by name.
     """
 
     kind = Kind.METRIC
@@ -141,7 +131,6 @@ class MetricSpec(Spec):
     protocol: str
     value_range: tuple[float | None, float | None] = (None, None)
     needs: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,34 +146,38 @@ class DatasetSpec(Spec):
     marker: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DetectorSpec(Spec):
-    """A `posegen.core.PoseDetector`.
-
-    Attributes:
-        weights: the published files of weights that it needs, by name.
-    """
+    """A `posegen.core.PoseDetector`."""
 
     kind = Kind.DETECTOR
-    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodSpec(Spec):
-    """A `posegen.core.Method`."""
+    """A `posegen.core.Method`.
+
+    Attributes:
+        sampling: `"module:Class"` of the `posegen.core.Config` with its sampling options: saved
+            with the weights, and changed at use (`--sampling steps=4`); None where there are none.
+    """
 
     kind = Kind.METHOD
+    sampling: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ModelSpec(Spec):
     """A `posegen.core.Model`: a recipe with its presets."""
 
     kind = Kind.MODEL
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConverterSpec(Spec):
     """A `posegen.core.WeightsConverter` for checkpoints that somebody else published."""
 
     kind = Kind.CONVERTER
+
+
+class TrackerSpec(Spec):
+    """A `posegen.core.Tracker`."""
+
+    kind = Kind.TRACKER

@@ -1,5 +1,5 @@
-"""Pair datasets: the embedded people, the published folder layouts, loading and export.
+"""Pair data sets: the published folder layouts, own photos, loading, augmentation and export.
 
 This module imports nothing, so that `posegen.data.config` costs no torch; import what you need from
-`published`, `people`, `loading`, `export` and `detect`.
+`published`, `loading`, `export`, `detect` and so on.
 """

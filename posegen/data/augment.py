@@ -1,54 +1,49 @@
-"""Augmentation that keeps keypoints true: the same change for pixels, masks and joints.
+"""Augmentation that keeps keypoints true: the same change for pixels, masks, maps and joints.
 
-It is applied to a batch on its device, before the pose maps are made, so maps follow the moved
-joints. What is drawn depends on the generator that is given, and on nothing else.
+It is applied to a batch on its device, before the pose maps are made, so these follow the moved
+joints. Each tensor changes by its kind. What is drawn depends on the generator that is given, and
+on nothing else.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from posegen.core.batches import Batch
+from posegen.core.fields import Field, FieldKind, is_of_source, standard_fields
+from posegen.poses.people import inside
+
 if TYPE_CHECKING:
     from posegen.config import AugmentConfig
-    from posegen.poses.layouts import Layout
-
-
-class Pictures(NamedTuple):
-    """The source or the target pictures of a batch.
-
-    Attributes:
-        images: (B, 3, H, W) in [-1, 1].
-        keypoints: (B, K, 3).
-        masks: (B, 1, H, W) in {0, 1}, or None.
-    """
-
-    images: Tensor
-    keypoints: Tensor
-    masks: Tensor | None
+    from posegen.core.skeletons import Skeleton
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What was drawn for the pairs of a batch; call it with the batch's pictures.
+    """What was drawn for the pairs of a batch; call it with the batch.
 
     Convention:
         - A pair is flipped as a whole, and its colours change in the same way in both pictures:
           source and target show the same clothes. Their frames move independently, as the framing
           of real pictures does; the target's pose says where the person is wanted.
+        - What has height and width, and points, move with the source or the target, as their
+          names say.
         - Rotation and scale are about the picture's centre. What comes in at an edge repeats the
           edge. Pixels are interpolated bilinearly.
         - A joint that a change moves out of the picture becomes missing. One that was outside
-          before (the DeepFashion layout has such joints) is moved, and stays.
+          before (DeepFashion has such joints) is moved, and stays.
         - Colours, in [0, 1]: brightness is added, contrast is a factor, saturation a factor, hue a
           rotation; each as kornia defines it.
 
     Attributes:
-        layout: says which joints a flip swaps.
+        fields: says which joints and channels a flip swaps.
         flip: (B,) bool.
         frames: two (B, 4) tensors, for sources and targets: degrees clockwise, the logarithm of the
             scale, and the shift in x and y as fractions of width and height.
@@ -57,7 +52,7 @@ class Augmentation:
         names: which kinds of change there are at all; the others cost nothing.
     """
 
-    layout: Layout
+    fields: Mapping[str, Field]
     flip: Tensor
     frames: tuple[Tensor, Tensor]
     colours: Tensor
@@ -65,39 +60,42 @@ class Augmentation:
 
     def part(self, start: int, stop: int) -> Augmentation:
         """Return what was drawn for some of the pairs."""
-        source, target = (frame[start:stop] for frame in self.frames)
-        return replace(
-            self,
-            flip=self.flip[start:stop],
-            frames=(source, target),
-            colours=self.colours[start:stop],
-        )
+        some = slice(start, stop)
+        frames = (self.frames[0][some], self.frames[1][some])
+        return replace(self, flip=self.flip[some], frames=frames, colours=self.colours[some])
 
-    def __call__(self, source: Pictures, target: Pictures) -> tuple[Pictures, Pictures]:
-        """Return the changed pictures; those given are left as they are."""
-        return self._change(source, self.frames[0]), self._change(target, self.frames[1])
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the changed batch, which has no pose maps yet; the given one stays as it is.
 
-    def _change(self, pictures: Pictures, frame: Tensor) -> Pictures:
+        Raises:
+            KeyError: for a map or for points whose mirror image is not known.
+        """
         if "flip" in self.names:
-            pictures = flip(pictures, self.flip, self.layout)
+            batch = flip(batch, self.flip, self.fields)
         if "frame" in self.names:
-            pictures = move(pictures, frame)
-        if self.names & {"exposure", "tint"}:
-            images = recolour(pictures.images, self.colours, tint="tint" in self.names)
-            pictures = pictures._replace(images=images)
-        return pictures
+            batch = move(batch, *self.frames)
+        tint = "tint" in self.names
+        if tint or "exposure" in self.names:
+            images = {
+                name: recolour(value, self.colours, tint)
+                for name, value in batch.tensors.items()
+                if batch.kind(name) is FieldKind.IMAGE
+            }
+            batch = batch.having(**images)
+        return batch
 
 
 def draw(
-    config: AugmentConfig, layout: Layout, pairs: int, random: torch.Generator
+    config: AugmentConfig,
+    skeleton: Skeleton,
+    pairs: int,
+    random: torch.Generator,
+    fields: Mapping[str, Field] = MappingProxyType({}),
 ) -> Augmentation | None:
     """Draw the changes of a batch of pairs; None where the configuration asks for none.
 
-    Args:
-        config: how far each change may go; a value is drawn evenly from -limit to +limit.
-        layout: the layout of the keypoints.
-        pairs: B.
-        random: the only source of randomness (a CPU generator).
+    Each value is drawn evenly from -limit to +limit, by `random` (a CPU generator) alone. `fields`
+    are what the data set declares beyond the standard ones.
     """
     scale = math.log1p(config.scale)
     reach = {
@@ -114,68 +112,78 @@ def draw(
     source, target, colours = torch.rand(3, pairs, 4, generator=random).mul_(2).sub_(1)
     frame = torch.tensor(reach["frame"])
     colours = colours * torch.tensor(reach["exposure"] + reach["tint"])
-    return Augmentation(layout, flips, (source * frame, target * frame), colours, names)
+    known = {**standard_fields(len(skeleton), skeleton.mirrored), **fields}
+    return Augmentation(known, flips, (source * frame, target * frame), colours, names)
 
 
-def flip(pictures: Pictures, chosen: Tensor, layout: Layout) -> Pictures:
-    """Mirror the chosen pictures (B,) left to right; left joints become right ones."""
-    images, keypoints, masks = pictures
-    chosen = chosen.to(images.device)
-    order = list(range(len(layout)))
-    for a, b in layout.mirrored:
-        order[a], order[b] = b, a
-    mirrored = keypoints[:, order].clone()
-    mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
-    missing = mirrored[..., 2:] <= 0
-    mirrored = torch.where(missing, keypoints[:, order], mirrored)  # zeros stay zeros
+def flip(batch: Batch, chosen: Tensor, fields: Mapping[str, Field]) -> Batch:
+    """Mirror the chosen pairs (B,) left to right; left joints and channels become right ones.
 
-    def pixels(values: Tensor) -> Tensor:
-        return torch.where(chosen[:, None, None, None], values.flip(-1), values)
+    Raises:
+        KeyError: for a map or for points that are not among the fields.
+    """
+    chosen = chosen.to(batch.source.device)
+    width = batch.source.shape[-1]
 
-    return Pictures(
-        pixels(images),
-        torch.where(chosen[:, None, None], mirrored, keypoints),
-        None if masks is None else pixels(masks),
-    )
+    def change(name: str, value: Tensor) -> Tensor:
+        kind = batch.kind(name)
+        if kind is FieldKind.VECTOR:
+            return value
+        mirrored = value
+        if kind in (FieldKind.MAP, FieldKind.POINTS):
+            order = list(range(value.shape[1]))
+            for a, b in fields[name].mirrored:
+                order[a], order[b] = b, a
+            mirrored = value[:, order]
+        if kind is FieldKind.POINTS:
+            x, y, visibility = mirrored.unbind(-1)
+            x = torch.where(visibility > 0, width - 1 - x, x)  # zeros stay zeros
+            mirrored = torch.stack([x, y, visibility], dim=-1)
+        else:
+            mirrored = mirrored.flip(-1)
+        return torch.where(chosen.view(-1, *[1] * (value.dim() - 1)), mirrored, value)
+
+    return batch.each(change)
 
 
-def move(pictures: Pictures, frame: Tensor) -> Pictures:
-    """Rotate, scale and shift pictures by `frame` (B, 4), see `Augmentation`."""
+def move(batch: Batch, source: Tensor, target: Tensor) -> Batch:
+    """Rotate, scale and shift by the frames (B, 4) of sources and targets, see `Augmentation`."""
     # Only here and in `recolour`: importing kornia takes time, and few runs augment.
-    from kornia.geometry.transform import get_affine_matrix2d, warp_affine
+    from kornia.geometry.transform import warp_affine
 
-    images, keypoints, masks = pictures
-    height, width = images.shape[-2:]
-    size = images.new_tensor([width, height])
-    frame = frame.to(images.device)
+    size = (batch.source.shape[-2], batch.source.shape[-1])
+    of_source, of_target = (_matrix(f.to(batch.source.device), size) for f in (source, target))
+
+    def change(name: str, value: Tensor) -> Tensor:
+        kind, matrix = batch.kind(name), of_source if is_of_source(name) else of_target
+        if kind is FieldKind.VECTOR:
+            return value
+        if kind is FieldKind.POINTS:
+            return _moved(value, matrix, size)
+        moved: Tensor = warp_affine(value, matrix, size, padding_mode="border")
+        return moved.ge(0.5).to(moved.dtype) if kind is FieldKind.MASK else moved
+
+    return batch.each(change)
+
+
+def _matrix(frame: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return (B, 2, 3), from x and y of the old picture to those of the new one."""
+    from kornia.geometry.transform import get_affine_matrix2d
+
+    extent = frame.new_tensor([size[1], size[0]])
     degrees, scale, shift = frame[:, 0], frame[:, 1:2].exp().expand(-1, 2), frame[:, 2:]
     # Centres of pixels are at whole numbers, here as in kornia (`align_corners=True`).
-    centre = ((size - 1) / 2).expand(len(images), 2)
-    matrix = get_affine_matrix2d(shift * size, centre, scale, degrees)
-    matrix = matrix[:, :2]  # (B, 2, 3), x and y of the old picture to those of the new one
-
-    def pixels(values: Tensor) -> Tensor:
-        moved: Tensor = warp_affine(values, matrix, (height, width), padding_mode="border")
-        return moved
-
-    return Pictures(
-        pixels(images),
-        _moved(keypoints, matrix, (height, width)),
-        None if masks is None else pixels(masks).ge(0.5).to(masks.dtype),
-    )
+    centre = ((extent - 1) / 2).expand(len(frame), 2)
+    matrix: Tensor = get_affine_matrix2d(shift * extent, centre, scale, degrees)[:, :2]
+    return matrix
 
 
 def _moved(keypoints: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
     places, visibility = keypoints[..., :2], keypoints[..., 2]
     moved = places @ matrix[:, :, :2].mT + matrix[:, None, :, 2]
-    lost = _inside(places, size) & ~_inside(moved, size)
+    lost = inside(places, size) & ~inside(moved, size)
     present = (visibility > 0) & ~lost
     return torch.where(present[..., None], torch.cat([moved, visibility[..., None]], -1), 0)
-
-
-def _inside(places: Tensor, size: tuple[int, int]) -> Tensor:
-    x, y = places.unbind(-1)
-    return (x >= -0.5) & (x < size[1] - 0.5) & (y >= -0.5) & (y < size[0] - 0.5)
 
 
 def recolour(images: Tensor, colours: Tensor, tint: bool = True) -> Tensor:

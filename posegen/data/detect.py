@@ -22,14 +22,14 @@ def detect_layout(path: Path, registry: Registry) -> str:
         raise DataError(f"{path}: no such folder; give one that holds a data set.")
     specs = [component.spec for component in registry.components(Kind.DATASET)]
     markers = {s.name: s.marker for s in specs if isinstance(s, DatasetSpec) and s.marker}
-    found = [name for name, marker in markers.items() if (path / marker).is_file()]
-    if len(found) == 1:
-        return found[0]
+    names = [name for name, marker in markers.items() if (path / marker).is_file()]
+    if len(names) == 1:
+        return names[0]
     known = ", ".join(f"{marker} ({name})" for name, marker in markers.items())
-    if not found:
+    if not names:
         raise DataError(
             f"{path}: holds none of the files that tell a data set's layout; give a folder with "
             f"one of: {known}."
         )
-    both = " and ".join(f"{markers[name]} ({name})" for name in found)
+    both = " and ".join(f"{markers[name]} ({name})" for name in names)
     raise DataError(f"{path}: holds {both}; put each data set into a folder of its own.")

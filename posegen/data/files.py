@@ -1,11 +1,14 @@
-"""Small files of a data set: written whole or not at all."""
+"""Files and folders of a data set: written whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from posegen.core.errors import DataError
+from posegen.core.errors import ConfigError, DataError
 
 
 def put(path: Path, content: bytes) -> None:
@@ -23,12 +26,33 @@ def put_lines(path: Path, lines: Iterable[str]) -> None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text that are not blank.
-
-    Raises:
-        DataError: where it is no text.
-    """
+    """Return the lines of a text that are not blank; DataError where it is no text."""
     try:
         return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); replace it.") from None
+
+
+def check_new(folder: Path) -> None:
+    """Raise ConfigError where a folder is there and holds something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(
+            f"{folder}: exists and is not an empty folder; give the name of a new one."
+        )
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill, beside the new one, which gets its name when all went well."""
+    check_new(folder)
+    folder = folder.absolute()  # `.` has no sibling
+    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if folder.exists():
+            folder.rmdir()
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,13 +13,12 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.data.pictures import SUFFIXES, is_picture
+from posegen.data.image_files import SUFFIXES, is_picture
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg")
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A picture and its name.
 
     Attributes:
@@ -51,10 +49,12 @@ class Footage:
 
     def __init__(self, path: Path, every: int = 1) -> None:
         self.path, self.every = path, every
+        self._folder = path if path.is_dir() else path.parent
         self.names: list[str] | None = None
         if path.is_dir():
-            found = (file.relative_to(path).as_posix() for file in path.rglob("*"))
-            self.names = sorted(name for name in found if _counts(name))
+            files = (file.relative_to(path).as_posix() for file in path.rglob("*"))
+            visible = (name for name in files if "/." not in f"/{name}")
+            self.names = sorted(filter(is_picture, visible))
             if not self.names:
                 raise DataError(f"{path}: holds no picture ({', '.join(SUFFIXES)}).")
         elif not path.is_file():
@@ -84,26 +84,19 @@ class Footage:
             return
         for name in self.names:
             if name not in leave_out:
-                yield Picture(name, read_upright(self._file(name)))
+                yield Picture(name, read_upright(self._folder / name))
 
     def size_of(self, name: str) -> tuple[int, int]:
-        """Return the upright (H, W) of the picture of that name, one of `names`; any, of a video.
-
-        Raises:
-            DataError: where the file cannot be read.
-        """
+        """Return the (H, W) of the picture of that name, one of `names`; any, of a video."""
         if self.names is None:
             return self._frame_size
-        size: tuple[int, int] = _opened(self._file(name), lambda p: (p.height, p.width))
-        return size
+        height, width = read_upright(self._folder / name).shape[1:]
+        return height, width
 
     @cached_property
     def _frame_size(self) -> tuple[int, int]:
         height, width = next(self._frames(())).image.shape[1:]
         return height, width
-
-    def _file(self, name: str) -> Path:
-        return self.path / name if self.path.is_dir() else self.path
 
     def _frames(self, leave_out: Container[str]) -> Iterator[Picture]:
         av = _import_av(self.path)
@@ -112,7 +105,9 @@ class Footage:
                 for number, frame in enumerate(container.decode(video=0)):
                     name = f"{self.path.stem}_{number:06d}"
                     if number % self.every == 0 and name not in leave_out:
-                        yield Picture(name, _upright(frame))
+                        pixels = frame.to_ndarray(format="rgb24")
+                        # `rotation` is in degrees counterclockwise, as numpy turns pictures.
+                        yield Picture(name, _tensor(np.rot90(pixels, round(frame.rotation / 90))))
         except (av.FFmpegError, IndexError) as error:
             raise DataError(f"{self.path}: cannot be read as a video ({error}).") from error
 
@@ -123,33 +118,17 @@ def read_upright(path: Path) -> Tensor:
     Raises:
         DataError: where it cannot be read or decoded.
     """
-    image: Tensor = _opened(path, lambda picture: _tensor(np.asarray(picture.convert("RGB"))))
-    return image
-
-
-def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
     try:
         with Image.open(path) as picture:
-            return use(ImageOps.exif_transpose(picture))
+            return _tensor(np.asarray(ImageOps.exif_transpose(picture).convert("RGB")))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(
             f"{path}: cannot be decoded as a picture ({error}); replace it or take it away."
         ) from error
 
 
-def _upright(frame: Any) -> Tensor:
-    # `rotation` is in degrees, counted counterclockwise, as numpy turns pictures.
-    return _tensor(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
-
-
 def _tensor(pixels: Any) -> Tensor:
     return torch.from_numpy(np.array(pixels, copy=True)).permute(2, 0, 1).contiguous()
-
-
-def _counts(name: str) -> bool:
-    return all(not part.startswith(".") for part in name.split("/")) and is_picture(
-        name.rpartition("/")[2]
-    )
 
 
 def _import_av(path: Path) -> Any:

@@ -61,7 +61,7 @@ def frame_around(keypoints: Tensor, image: tuple[int, int], size: tuple[int, int
     Args:
         keypoints: (K, 3), of which at least one joint is there.
         image: (h, w) of the picture.
-        size: (H, W) wanted.
+        size: (H, W) that the frame is scaled to.
     """
     places = keypoints[keypoints[:, 2] > 0, :2] + 0.5
     (left, top), (right, bottom) = places.amin(0).tolist(), places.amax(0).tolist()
@@ -84,13 +84,8 @@ def _placed(start: float, length: float, limit: int) -> float:
 def follow(people: Tensor, last: Tensor | None) -> Tensor | None:
     """Return the person of a video's frame.
 
-    Args:
-        people: (N, K, 3) of the frame, best first.
-        last: (K, 3) of the person where they were last seen; None at the beginning.
-
-    Returns:
-        The best person at the beginning; then the one whose joints are nearest to `last`, or None
-        where nobody is near.
+    The best of `people` (N, K, 3) at the beginning, where `last` is None; then the one whose joints
+    are nearest to the person (K, 3) as last seen, or None where nobody is near.
     """
     if last is None or not len(people):
         return people[0] if len(people) else None

@@ -1,9 +1,9 @@
-"""From pairs to batches: stacking on the CPU, everything else on the device."""
+"""From pairs to batches: stacking on the CPU, everything else on the device; all by field kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -11,88 +11,104 @@ from torch import Tensor
 from posegen.core.batches import Batch, Pair
 from posegen.core.contracts import PoseEncoder
 from posegen.core.errors import DataError
-from posegen.data.augment import Augmentation, Pictures
+from posegen.core.fields import Field, FieldKind, standard_fields
+from posegen.data.augment import Augmentation
+
+EMPTY: Mapping[str, Field] = MappingProxyType({})
+
+#: The standard fields that a data set need not have: for every sample, or for none.
+_OPTIONAL = ("source_mask", "target_mask")
 
 
-@dataclass(frozen=True)
-class RawBatch:
-    """Stacked pairs on the CPU, not yet normalised: a quarter of the bytes of a `Batch`'s images.
+def collate(
+    pairs: Sequence[Pair], fields: Mapping[str, Field] = EMPTY, dataset: str = "the data set"
+) -> Batch:
+    """Stack pairs on the CPU, as they are; the `DataLoader`'s `collate_fn`.
 
-    Images are (B, 3, H, W) uint8, masks (B, 1, H, W) uint8 or None where the data set has none,
-    keypoints (B, K, 3) float32; see `posegen.core.Pair`.
+    `fields` are what the data set declares beyond `Pair`'s own tensors. Images stay uint8: a
+    quarter of the bytes that they take on the device.
+
+    Raises:
+        DataError: naming the data set (`dataset`), the sample and the field, where a sample lacks a
+            field, has one that is not declared, or one of another shape or type.
     """
-
-    source: Tensor
-    target: Tensor
-    source_keypoints: Tensor
-    target_keypoints: Tensor
-    source_mask: Tensor | None
-    target_mask: Tensor | None
-    source_names: list[str]
-    target_names: list[str]
-
-    def __len__(self) -> int:
-        return self.source.shape[0]
-
-    def pin_memory(self) -> RawBatch:
-        """Return a copy in page-locked memory; the `DataLoader` calls this (`pin_memory=True`)."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        pinned = {k: v.pin_memory() for k, v in values.items() if isinstance(v, Tensor)}
-        return replace(self, **pinned)  # type: ignore[arg-type]
-
-
-def collate(pairs: list[Pair]) -> RawBatch:
-    """Stack pairs; the `DataLoader`'s `collate_fn`."""
-    return RawBatch(
-        source=torch.stack([pair.source for pair in pairs]),
-        target=torch.stack([pair.target for pair in pairs]),
-        source_keypoints=torch.stack([pair.source_keypoints for pair in pairs]),
-        target_keypoints=torch.stack([pair.target_keypoints for pair in pairs]),
-        source_mask=_stack_masks(pair.source_mask for pair in pairs),
-        target_mask=_stack_masks(pair.target_mask for pair in pairs),
+    samples = [pair.tensors() for pair in pairs]
+    optional = [name for name in _OPTIONAL if any(name in sample for sample in samples)]
+    standard = standard_fields(len(pairs[0].source_keypoints))
+    expected = {n: f for n, f in standard.items() if n not in _OPTIONAL or n in optional}
+    expected.update(fields)
+    size = tuple(pairs[0].source.shape[-2:])
+    shapes = {name: _shape(field, size) for name, field in expected.items()}
+    for pair, sample in zip(pairs, samples, strict=True):
+        if problem := _problem(sample, expected, shapes):
+            raise DataError(f"{dataset}, sample {pair.source_name} {pair.target_name}: {problem}.")
+    return Batch(
+        {name: torch.stack([sample[name] for sample in samples]) for name in expected},
+        kinds={name: field.kind for name, field in expected.items()},
         source_names=[pair.source_name for pair in pairs],
         target_names=[pair.target_name for pair in pairs],
     )
 
 
+def _shape(field: Field, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a sample's tensor."""
+    if field.kind is FieldKind.POINTS:
+        return field.channels, 3
+    return (field.channels, *size) if field.kind.is_spatial else (field.channels,)
+
+
+def _problem(
+    sample: Mapping[str, Tensor],
+    expected: Mapping[str, Field],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> str | None:
+    """Return what is wrong with a sample's tensors, or None."""
+    for name, field in expected.items():
+        tensor = sample.get(name)
+        if tensor is None:
+            some = ", which others of the batch have" if name in _OPTIONAL else ""
+            return f"lacks the {field.kind} {name!r}{some}"
+        if tensor.shape != shapes[name]:
+            return f"{name!r} has the shape {tuple(tensor.shape)}, and {shapes[name]} is expected"
+        if tensor.dtype != torch.uint8 and field.kind in (FieldKind.IMAGE, FieldKind.MASK):
+            return f"{name!r} is {tensor.dtype}, and {field.kind}s are torch.uint8"
+    if len(sample) > len(expected):
+        undeclared = next(name for name in sample if name not in expected)
+        return f"has {undeclared!r}, which its data set does not declare in `fields`"
+    return None
+
+
 def to_batch(
-    raw: RawBatch,
+    raw: Batch,
     encoder: PoseEncoder,
     device: torch.device,
     augmentation: Augmentation | None = None,
 ) -> Batch:
-    """Move a batch to the device; there normalise the images and make the pose maps.
+    """Move a batch of `collate` to the device; there normalise it and make the pose maps.
 
-    Images, masks and maps are float32 in channels-last memory format. The copies do not wait where
-    `raw` is pinned. An augmentation changes images, masks and keypoints before the maps are made.
+    What has height and width is float32 in channels-last memory format. The copies do not wait
+    where `raw` is pinned. An augmentation changes the batch before the pose maps are made.
     """
-    source = Pictures(
-        _normalise(raw.source, device),
-        raw.source_keypoints.to(device, non_blocking=True),
-        _binarise(raw.source_mask, device),
-    )
-    target = Pictures(
-        _normalise(raw.target, device),
-        raw.target_keypoints.to(device, non_blocking=True),
-        _binarise(raw.target_mask, device),
+    batch = raw.each(
+        # Two steps: a copy that also converts would convert on the CPU and move four times the
+        # bytes.
+        lambda name, value: _normalise(value.to(device, non_blocking=True), raw.kind(name))
     )
     if augmentation is not None:
-        source, target = augmentation(source, target)
-    size = (raw.source.shape[-2], raw.source.shape[-1])
-    poses = encoder(torch.cat([source.keypoints, target.keypoints]), size)
+        batch = augmentation(batch)
+    size = (batch.source.shape[-2], batch.source.shape[-1])
+    poses = encoder(torch.cat([batch.source_keypoints, batch.target_keypoints]), size)
     source_pose, target_pose = poses.to(memory_format=torch.channels_last).chunk(2)
-    return Batch(
-        source=source.images,
-        target=target.images,
-        source_keypoints=source.keypoints,
-        target_keypoints=target.keypoints,
-        source_pose=source_pose,
-        target_pose=target_pose,
-        source_mask=source.masks,
-        target_mask=target.masks,
-        source_names=raw.source_names,
-        target_names=raw.target_names,
-    )
+    return batch.having(source_pose=source_pose, target_pose=target_pose)
+
+
+def _normalise(value: Tensor, kind: FieldKind) -> Tensor:
+    if not kind.is_spatial:
+        return value.to(torch.float32)
+    if kind is FieldKind.MASK:
+        value = value.ge(128)
+    numbers = value.to(torch.float32, memory_format=torch.channels_last)
+    return numbers.div_(127.5).sub_(1) if kind is FieldKind.IMAGE else numbers
 
 
 def to_uint8(image: Tensor) -> Tensor:
@@ -102,28 +118,3 @@ def to_uint8(image: Tensor) -> Tensor:
     level on average; scores meant to equal the published ones must do that themselves.)
     """
     return image.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-
-
-def _stack_masks(masks: Iterable[Tensor | None]) -> Tensor | None:
-    """Stack the masks of a batch; a data set has one for every picture or for none."""
-    given = list(masks)
-    present = [mask for mask in given if mask is not None]
-    if present and len(present) < len(given):
-        raise DataError("some pairs of the batch have a mask and some have none.")
-    return torch.stack(present) if present else None
-
-
-def _normalise(image: Tensor, device: torch.device) -> Tensor:
-    # Two steps: a copy that also converts would convert on the CPU and move four times the bytes.
-    moved = image.to(device, non_blocking=True)
-    return moved.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
-
-
-def _binarise(mask: Tensor | None, device: torch.device) -> Tensor | None:
-    if mask is None:
-        return None
-    return (
-        mask.to(device, non_blocking=True)
-        .ge(128)
-        .to(torch.float32, memory_format=torch.channels_last)
-    )

@@ -2,9 +2,7 @@
 
 The file is a safetensors file, written piece by piece (the library would need all of it in memory):
 
-    pictures  (N, 3, H, W) uint8 RGB
-    ends      (N + 1) int64, where each name begins and ends in `names`
-    names     the pictures' names, UTF-8, one after the other
+    pictures  (N, 3, H, W) uint8 RGB; the metadata has their `names`, a list in JSON
     good      (N) bool, False where a picture could not be used and was left out
 
 Its name has a hash of the names, sizes and times of change of the pictures' files, so a picture
@@ -20,18 +18,19 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from posegen.core.errors import DataError
-from posegen.data.pictures import in_threads, look_at
+from posegen.data.config import PublishedConfig, Split
+from posegen.data.image_files import look_at, look_at_all
 from posegen.data.problems import Problem, Problems
-from posegen.data.texts import Texts
+from posegen.data.tables import SplitTables
 
-_VERSION = 1
+_VERSION = 2
 
 Progress = Callable[[int, int], None]
 
@@ -60,51 +59,59 @@ class PackedPictures:
         return self._pictures[places]
 
 
-def packed_file(
-    folder: Path, names: Sequence[str], size: tuple[int, int], cache: Path, split: str
-) -> Path:
-    """Return the file in `cache` that has the pictures `names` of `folder`, or will have them.
-
-    Raises:
-        DataError: where a picture is not there.
-    """
-    facts: list[Any] = [_VERSION, size]
-    for name in names:
-        try:
-            state = os.stat(folder / name)
-        except OSError:
-            raise DataError(f"{folder / name} is not there; put the image there.") from None
-        facts.append([name, state.st_size, state.st_mtime_ns])
-    key = hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
-    return cache / f"{split}-{key}.safetensors"
-
-
-def pack(
-    folder: Path,
-    names: Sequence[str],
-    size: tuple[int, int],
-    path: Path,
+def open_packed(
+    config: PublishedConfig,
+    split: Split,
+    tables: SplitTables,
     problems: Problems,
-    progress: Progress | None = None,
-) -> None:
-    """Decode pictures into a packed file.
-
-    Args:
-        folder: where the pictures are.
-        names: their file names.
-        size: (H, W) that they must have.
-        path: the file to write; its folder is made.
-        problems: told of pictures that cannot be used.
-        progress: called with (pictures done, pictures).
+    progress: Progress = lambda done, total: None,
+) -> PackedPictures | None:
+    """Open the packed pictures of a split, made where they are not there; None without a cache.
 
     Raises:
-        DataError: where the file cannot be written.
+        DataError: for a picture that cannot be used, unless problems are collected; or where the
+            file cannot be written.
     """
+    if config.cache_folder is None:
+        return None
+    path = config.cache_folder / f"{split}-{_key(tables)}.safetensors"
+    if not path.exists():
+        _pack(tables, path, problems, progress)
+        return PackedPictures(path)
+    packed = PackedPictures(path)
+    for place in (~packed.good).nonzero().flatten().tolist():
+        picture = look_at(tables.folder / tables.names[place], tables.image_size)
+        if isinstance(picture, Problem):  # it is: the file was packed from these pictures
+            problems.add(*picture)
+    return packed
+
+
+def _key(tables: SplitTables) -> str:
+    facts: list[Any] = [_VERSION, tables.image_size]
+    for name in tables.names:
+        try:
+            state = os.stat(tables.folder / name)
+        except OSError:
+            raise DataError(f"{tables.folder / name} is not there; put the image there.") from None
+        facts.append([name, state.st_size, state.st_mtime_ns])
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
+
+
+def _pack(tables: SplitTables, path: Path, problems: Problems, progress: Progress) -> None:
+    folder, size, names = tables.folder, tables.image_size, tables.names
+    good = torch.ones(len(names), dtype=torch.bool)
     partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            _write(file, folder, names, size, problems, progress)
+            file.write(_header(names, size))
+            for place, picture in enumerate(look_at_all(folder, names, size)):
+                if isinstance(picture, Problem):
+                    problems.add(*picture)
+                    good[place], picture = False, torch.zeros(3, *size, dtype=torch.uint8)
+                file.write(picture.numpy().tobytes())
+                progress(place + 1, len(names))
+            file.write(good.numpy().tobytes())
         partial.replace(path)
     except OSError as error:
         raise DataError(
@@ -116,55 +123,15 @@ def pack(
             partial.unlink()
 
 
-def _write(
-    file: BinaryIO,
-    folder: Path,
-    names: Sequence[str],
-    size: tuple[int, int],
-    problems: Problems,
-    progress: Progress | None,
-) -> None:
-    texts, good = Texts(names), torch.ones(len(names), dtype=torch.bool)
-    file.write(
-        _header(
-            _Entry("pictures", (len(names), 3, *size), "U8", 1),
-            _Entry("ends", tuple(texts.ends.shape), "I64", 8),
-            _Entry("names", tuple(texts.bytes.shape), "U8", 1),
-            _Entry("good", tuple(good.shape), "BOOL", 1),
-        )
-    )
-    blank = torch.zeros(3, *size, dtype=torch.uint8)
-    for place, picture in enumerate(in_threads(lambda n: look_at(folder / n, size), names)):
-        if isinstance(picture, Problem):
-            problems.add(*picture)
-            good[place], picture = False, blank
-        file.write(picture.numpy().tobytes())
-        if progress is not None:
-            progress(place + 1, len(names))
-    for tensor in (texts.ends, texts.bytes, good):
-        file.write(tensor.numpy().tobytes())
-
-
-class _Entry(NamedTuple):
-    """A tensor of the file; `width` is the bytes of one number."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    width: int
-
-
-def _header(*entries: _Entry) -> bytes:
+def _header(names: Sequence[str], size: tuple[int, int]) -> bytes:
     """Return what a safetensors file begins with: the length of its JSON, and the JSON."""
-    header, offset = {}, 0
-    for entry in entries:
-        end = offset + entry.width * math.prod(entry.shape)
-        header[entry.name] = {
-            "dtype": entry.dtype,
-            "shape": list(entry.shape),
-            "data_offsets": [offset, end],
-        }
-        offset = end
+    shape = (len(names), 3, *size)
+    end = math.prod(shape)
+    header = {
+        "__metadata__": {"names": json.dumps(names)},
+        "pictures": {"dtype": "U8", "shape": shape, "data_offsets": [0, end]},
+        "good": {"dtype": "BOOL", "shape": shape[:1], "data_offsets": [end, end + len(names)]},
+    }
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text

@@ -14,7 +14,7 @@ from itertools import permutations
 
 from torch import Tensor
 
-from posegen.poses.layouts import OPENPOSE18
+from posegen.core.skeletons import OPENPOSE18
 
 Pairs = list[tuple[str, str]]
 
@@ -39,13 +39,10 @@ def make_pairs(
     outfit: Callable[[str], str | None],
     limit: int | None = None,
 ) -> Pairs:
-    """Return all ordered pairs, person by person, by name.
+    """Return all ordered pairs of pictures with a valid pose, person by person, by name.
 
-    Args:
-        names: the pictures.
-        valid: which of them have a valid pose.
-        outfit: name -> what both pictures of a pair must share; None for nobody's picture.
-        limit: how many pairs of each person to keep at most; which, see `thinned`.
+    `outfit` gives what both pictures of a pair must share, None for nobody's picture. Of each
+    person `limit` pairs are kept at most, see `thinned`.
     """
     people: defaultdict[str, list[str]] = defaultdict(list)
     for name, good in zip(names, valid, strict=True):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import re
+from collections import Counter
 from typing import NamedTuple
 
 from posegen.core.errors import DataError
-from posegen.data.words import counted
-
-#: How many sentences of each kind are kept; the others are only counted.
-_KEPT = 20
 
 
 class Problem(NamedTuple):
@@ -25,22 +22,20 @@ class Problem(NamedTuple):
 
 
 class Problems:
-    """The sentences about bad rows and pictures.
+    """The bad rows and pictures.
 
     Args:
         collect: go on after a problem; else `add` raises it.
 
     Attributes:
         counts: kind of problem -> how many.
-        sentences: kind of problem -> the first sentences.
-        bad_rows: image -> the number of its row of keypoints, which was reported.
+        first: kind of problem -> the first sentence.
     """
 
-    def __init__(self, collect: bool) -> None:
+    def __init__(self, collect: bool = False) -> None:
         self.collect = collect
         self.counts: Counter[str] = Counter()
-        self.sentences: defaultdict[str, list[str]] = defaultdict(list)
-        self.bad_rows: dict[str, int] = {}
+        self.first: dict[str, str] = {}
 
     def add(self, kind: str, sentence: str) -> None:
         """Note a problem, see `Problem`.
@@ -51,9 +46,19 @@ class Problems:
         if not self.collect:
             raise DataError(sentence)
         self.counts[kind] += 1
-        if len(self.sentences[kind]) < _KEPT:
-            self.sentences[kind].append(sentence)
+        self.first.setdefault(kind, sentence)
 
     def summary(self) -> str:
         """Return "3 pairs of …, 1 …", or an empty text."""
         return ", ".join(counted(count, kind) for kind, count in self.counts.items())
+
+
+def counted(count: int, things: str) -> str:
+    """Return a number and what it counts, which is given in the plural.
+
+    >>> counted(2, "unreadable rows of pairs"), counted(1, "unreadable rows of pairs")
+    ('2 unreadable rows of pairs', '1 unreadable row of pairs')
+    """
+    if count == 1:
+        things = re.sub(r"s\b", "", things, count=1)
+    return f"{count:,} {things}"

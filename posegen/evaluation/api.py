@@ -10,26 +10,25 @@ from typing import Any, Literal
 
 from posegen.compute.process import Process, pick_device
 from posegen.config import ComponentOptions
-from posegen.config.parts import build_dataset, build_encoder
+from posegen.config.parts import build_dataset
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.metrics import ReferenceImages
-from posegen.evaluation.evaluator import References, score
-from posegen.evaluation.metrics.reference import DatasetImages, FolderImages
-from posegen.evaluation.plan import OWN, Plan, plan, unused
-from posegen.evaluation.protocols import Step, digest, fits, load, names
+from posegen.evaluation.evaluator import score
+from posegen.evaluation.metric_run import References
+from posegen.evaluation.metrics.reference import dataset_images, folder_images
+from posegen.evaluation.plan import OWN, Options, Plan, plan
+from posegen.evaluation.protocols.loading import digest, fits, load, names
 from posegen.evaluation.protocols.prepare import prepare_images, to_8bit
-from posegen.evaluation.result import Evaluation
-from posegen.evaluation.results import ResultsFolder, open_results
+from posegen.evaluation.protocols.schema import Step
+from posegen.evaluation.result import Evaluation, data_identity
+from posegen.evaluation.results.reading import ResultsFolder, open_results
 from posegen.evaluation.saved import SavedImages
 from posegen.evaluation.streams import Loading, ModelPairs, ResultPairs, Stream
 from posegen.inference.model import PoseTransfer, load_model
-from posegen.weights.folder import weights_digest
 
 #: What is computed where neither metrics nor a protocol are named.
 DEFAULT_METRICS = ("ssim", "lpips", "psnr", "l1")
-
-Options = Mapping[str, Mapping[str, Any]]
 
 
 def evaluate(
@@ -43,6 +42,8 @@ def evaluate(
     options: Options | None = None,
     reference: str | Path | None = None,
     inception_weights: str | Path | None = None,
+    sampling: Mapping[str, Any] | None = None,
+    seed: int = 0,
     save: str | Path | None = None,
     batch_size: int = 32,
     workers: int = 0,
@@ -67,11 +68,12 @@ def evaluate(
         reference: a folder of real images for scores of distributions; by default the data set's
             training split, for the columns that want one.
         inception_weights: the TensorFlow-compatible Inception's file, for fid, kid, is and mask-is.
+        sampling: options of the model's way of sampling, in place of those that it was saved with.
+        seed: of the noise that pictures are sampled with, if any.
         save: a folder where the generated pictures are kept; pictures that are there already are
             not made again.
         batch_size, workers, device: as in training.
-        process: this one among several; under torchrun every process calls this in the same way,
-            and each gets the whole result.
+        process: this one among several; every one calls this in the same way, and gets the result.
         path: where a loaded model is from, for the record.
         on_progress: called with (pairs done, pairs in all) of this process.
 
@@ -82,31 +84,35 @@ def evaluate(
     started = time.perf_counter()
     if not isinstance(model, PoseTransfer):
         path, model = model, load_model(model, process.device if process else device)
+    if sampling:
+        model = model.with_sampling(**sampling)
     process = process or Process(model.device)
     section = data_of(model) if data is None else ComponentOptions.model_validate(dict(data))
     dataset = build_dataset(section, split)
     _check_fit(model, dataset)
     plans = _plans(protocols, metrics, options, dataset.image_size, inception_weights)
+    fingerprint = model.fingerprint()
     stored = {**section.model_dump(mode="json"), "split": split}
-    ready = model
+    made_by = {**fingerprint, "data": data_identity(stored), "seed": seed}
     stream = ModelPairs(
-        lambda batch: ready.run(batch).image,
+        lambda batch: model.run(batch, seed=seed).image,
         dataset,
-        build_encoder(model.config.encoder),
+        model.encoder,
         row=model.config.model,
         loading=Loading(batch_size, workers, limit),
         process=process,
-        saved=None if save is None else _saved(Path(save), plans, model, stored, process),
+        saved=None if save is None else _saved(Path(save), plans, made_by, process),
     )
-    references = partial(
-        _reference, Path(reference) if reference else section, process, batch_size, workers
-    )
+    references = partial(_reference, Path(reference) if reference else section, process, batch_size)
     subject = {
         "kind": "model",
         "path": None if path is None else str(path),
         "model": model.config.model,
-        "weights": weights_digest(model.generator.state_dict()),
+        "weights": fingerprint["weights"],
+        "fingerprint": fingerprint,
         "precision": model.speed.precision,
+        "sampling": model.sampling.model_dump(mode="json"),
+        "seed": seed,
         "data": stored,
         "limit": limit,
     }
@@ -152,7 +158,7 @@ def evaluate_results(
     """
     started = time.perf_counter()
     paths = {"targets": targets, "sources": sources, "annotations": annotations, "pairs": pairs}
-    given = {key: None if value is None else Path(value) for key, value in paths.items()}
+    given = {key: Path(value) for key, value in paths.items() if value is not None}
     process = process or Process(pick_device(device))
     results = open_results(Path(folder), layout, **given)
     plans = _plans(protocols, metrics, options, results.target_size, inception_weights)
@@ -160,12 +166,12 @@ def evaluate_results(
     stream = ResultPairs(results, loading=Loading(batch_size, workers, limit), process=process)
     references = None
     if reference is not None:
-        references = partial(_reference, Path(reference), process, batch_size, workers)
+        references = partial(_reference, Path(reference), process, batch_size)
     subject = {
         "kind": "results",
         "path": str(folder),
         "layout": layout,
-        **{key: None if value is None else str(value) for key, value in given.items()},
+        **{key: None if value is None else str(value) for key, value in paths.items()},
         "limit": limit,
         "unmatched_count": len(results.unmatched),
         "unmatched": [{"file": u.file, "reason": u.reason} for u in results.unmatched],
@@ -194,8 +200,8 @@ def _scored(
     started: float,
     on_progress: Callable[[int, int], None] | None,
 ) -> Evaluation:
-    pairs, scores = score(stream, plans, process, references=references, on_progress=on_progress)
-    return Evaluation(subject, pairs, scores, time.perf_counter() - started)
+    names, scores = score(stream, plans, process, references=references, on_progress=on_progress)
+    return Evaluation(subject, names, scores, time.perf_counter() - started)
 
 
 def _plans(
@@ -210,28 +216,25 @@ def _plans(
     if "all" in protocols:
         protocols = [name for name in names() if fits(load(name), size)]
     several = len(protocols) > 1
+    file = None if inception is None else Path(inception)
     plans = [
-        plan(
-            text,
-            size,
-            metrics,
-            options,
-            partly=several,
-            inception=None if inception is None else Path(inception),
-        )
+        plan(text, size, metrics, options, partly=several, inception=file)
         for text in protocols or [OWN]
     ]
-    for name in metrics or () if several else ():
-        if not any(name in (c.name, c.spec.name) for p in plans for c in p.columns):
+    known = {name for p in plans for c in p.columns for name in (c.name, c.spec.name)}
+    for name in metrics or ():
+        if name not in known:
             raise ConfigError(
                 f"--metrics {name}: none of {', '.join(protocols)} has such a column."
             )
     plans = [p for p in plans if p.columns]
-    if strange := unused(plans, options or {}):
-        raise ConfigError(
-            f"--set {strange[0]}.…: no column or metric of that name is computed here; it must be "
-            "among --metrics, or in the protocol."
-        )
+    # A file of weights that nobody needs does no harm.
+    for name, changes in (options or {}).items():
+        if name not in known and set(changes) - {"weights"}:
+            raise ConfigError(
+                f"--set {name}.…: no column or metric of that name is computed here; it must be "
+                "among --metrics, or in the protocol."
+            )
     return plans
 
 
@@ -242,9 +245,9 @@ def _check_fit(model: PoseTransfer, dataset: PairDataset) -> None:
             f"the data's images are {size} (height, width) and the model's {own}; "
             f"where the set can, `--set 'data.image_size=[{own[0]},{own[1]}]'` gives such data."
         )
-    if dataset.layout != model.layout:
+    if dataset.skeleton != model.skeleton:
         raise ConfigError(
-            f"the data's keypoints are {dataset.layout!r} and the model reads {model.layout!r}."
+            f"the data's keypoints are {dataset.skeleton!r} and the model reads {model.skeleton!r}."
         )
 
 
@@ -261,11 +264,7 @@ def _check_sizes(results: ResultsFolder, plans: Sequence[Plan]) -> None:
 
 
 def _saved(
-    folder: Path,
-    plans: Sequence[Plan],
-    model: PoseTransfer,
-    data: Mapping[str, Any],
-    process: Process,
+    folder: Path, plans: Sequence[Plan], made_by: Mapping[str, Any], process: Process
 ) -> SavedImages:
     roundings = {p.variant.rounding for p in plans}
     if len(roundings) > 1:
@@ -273,33 +272,24 @@ def _saved(
             "--save: these protocols bring pictures to 8 bits in different ways (rounded, "
             "truncated); save under one of them at a time."
         )
-    rounding = roundings.pop()
-    made_from = {
-        "weights": weights_digest(model.generator.state_dict()),
-        "precision": model.speed.precision,
-        "data": data,
-        "rounding": rounding,
-    }
+    (rounding,) = roundings
+    arguments = folder, {**made_by, "rounding": rounding}, partial(to_8bit, rounding=rounding)
     if process.is_main:  # the first makes the folder, and the others find it
-        SavedImages(folder, made_from, partial(to_8bit, rounding=rounding))
+        SavedImages(*arguments)
     process.wait()
-    return SavedImages(folder, made_from, partial(to_8bit, rounding=rounding))
+    return SavedImages(*arguments)
 
 
 def _reference(
-    source: Path | ComponentOptions,
-    process: Process,
-    batch_size: int,
-    workers: int,
-    steps: tuple[Step, ...],
+    source: Path | ComponentOptions, process: Process, batch_size: int, steps: tuple[Step, ...]
 ) -> ReferenceImages:
     """Return the images of a folder, or of a data set's training split, prepared by the steps."""
-    shared: dict[str, Any] = {
+    options = {
         "prepare": partial(prepare_images, steps=steps),
         "preparation": digest(steps),
         "device": process.device,
         "batch_size": batch_size,
     }
     if isinstance(source, Path):
-        return FolderImages(source, workers=workers, **shared)
-    return DatasetImages(build_dataset(source, "train"), **shared)
+        return folder_images(source, **options)
+    return dataset_images(build_dataset(source, "train"), **options)

@@ -1,4 +1,4 @@
-"""The engine of `posegen eval`: pictures through the columns of protocols.
+"""Scores pictures, and beside them the copied sources, through the columns of protocols.
 
 Beside the model, the row "copy the source" is scored on the same pairs: a model that does not beat
 it has not learnt the pose. A metric that cannot be computed costs its own value and no other's.
@@ -8,24 +8,22 @@ Pairs are streamed, and every picture is made once, however many protocols look 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from posegen.compute.process import Process
-from posegen.core.errors import DataError, PosegenError
-from posegen.core.metrics import ReferenceImages, ScoredBatch
-from posegen.evaluation.metric_run import MetricRun, reason
-from posegen.evaluation.plan import Column, Plan
-from posegen.evaluation.protocols import Step, Variant
+from posegen.core.batches import Batch
+from posegen.core.errors import PosegenError
+from posegen.core.metrics import Metric
+from posegen.evaluation.metric_run import MetricRun, References, build_metric, reason
+from posegen.evaluation.plan import Plan
 from posegen.evaluation.protocols.prepare import as_saved, prepare, to_8bit
+from posegen.evaluation.protocols.schema import Step, Variant
 from posegen.evaluation.result import ProtocolScores
-from posegen.evaluation.streams import PairPictures, Stream
-
-#: Preparation of the reference images -> those images; None where there are none.
-References = Callable[[tuple[Step, ...]], ReferenceImages]
+from posegen.evaluation.streams import Stream
 
 
 def score(
@@ -54,151 +52,95 @@ def score(
     Raises:
         DataError, PosegenError: what the stream raises.
     """
-    device = _metric_device(process.device)
-    runs = [_Runs(plan, stream.rows, device, references, process) for plan in plans]
+    runs = [_build(plan, stream.rows, process, references) for plan in plans]
     names: list[tuple[str, str]] = []
-    for pictures in stream:
-        moved = _on(pictures, device)
-        for run in runs:
-            run.update(moved, stream.total, stream.fresh)
-        names += zip(pictures.source_names, pictures.target_names, strict=True)
+    for batch, pictures in stream:
+        for plan, of_plan in zip(plans, runs, strict=True):
+            _update(of_plan, batch, pictures, plan.variant, stream.fresh)
+        names += zip(batch.source_names, batch.target_names, strict=True)
         if on_progress is not None:
             on_progress(len(names), len(stream))
-    for run in runs:
-        run.merge(process)
+    for of_plan in runs:
+        for of_row in of_plan.values():
+            for run in of_row:
+                run.join(process)
     names = [name for part in process.gather(names) for name in part]
-    scores = [run.finish(len(names)) for run in runs] if process.is_main else []
+    scores = []
+    if process.is_main:
+        finished = zip(plans, runs, strict=True)
+        scores = [_finish(plan, of_plan, len(names)) for plan, of_plan in finished]
     return process.agree((names, scores))
 
 
-class _Runs:
-    """A plan's metrics on every row."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        rows: Sequence[str],
-        device: torch.device,
-        references: References | None,
-        process: Process,
-    ) -> None:
-        self.plan, self.rows = plan, rows
-        self.runs = [
-            (column, _build(column, rows, device, references, process)) for column in plan.columns
-        ]
-
-    def update(self, pictures: PairPictures, total: int, fresh: bool) -> None:
-        """Show a batch to every column, prepared for it."""
-        of_targets: dict[tuple[Step, ...], dict[Hashable, Any]] = {}
-        for row in self.rows:
-            plain = _view(pictures, row, total, self.plan.variant, fresh)
-            prepared: dict[tuple[Step, ...], ScoredBatch | PosegenError] = {}
-            for column, runs in self.runs:
-                steps = column.steps
-                if steps not in prepared:
-                    made = of_targets.setdefault(steps, {})  # the rows have the same targets
-                    prepared[steps] = _try_prepare(plain, steps, made)
-                runs[row].update(prepared[steps], column)
-
-    def merge(self, process: Process) -> None:
-        """Bring what all processes have seen to the first."""
-        for _, runs in self.runs:
-            for run in runs.values():
-                run.merge(process)
-
-    def finish(self, pairs: int) -> ProtocolScores:
-        """Compute the scores."""
-        protocol = self.plan.protocol
-        result = ProtocolScores(
-            protocol.name,
-            protocol.version,
-            self.plan.label,
-            self.plan.definition,
-            {row: {} for row in self.rows},
-            {row: {} for row in self.rows},
-        )
-        for column, runs in self.runs:
-            for row, run in runs.items():
-                result.scores[row][column.name], values = run.finish(column, pairs)
-                if values is not None:
-                    padded = values + [math.nan] * (pairs - len(values))
-                    result.per_image[row][column.name] = padded
-        return result
+#: Row -> its metrics, column by column.
+_Runs = dict[str, list[MetricRun]]
 
 
 def _build(
-    column: Column,
-    rows: Sequence[str],
-    device: torch.device,
-    references: References | None,
-    process: Process,
-) -> dict[str, MetricRun]:
-    """Build a metric, and copy it for the other rows: reading weights is slow."""
-    try:
-        metric = column.build().to(device)
-        # The states are joined here; torchmetrics would wait for the other processes' own.
-        metric.distributed_available_fn = _alone
-        if metric.needs_reference and process.is_main:
-            if references is None:
-                raise DataError(
-                    f"{column.name} is against a set of real images and none is known; give a "
-                    "folder of them with --reference."
-                )
-            metric.see_reference(references(column.reference_steps))
-        return {row: MetricRun(metric if row == rows[0] else metric.clone()) for row in rows}
-    except Exception as error:  # weights missing, or anything that a plugin raises
-        return {row: MetricRun(None, reason(error)) for row in rows}
+    plan: Plan, rows: Sequence[str], process: Process, references: References | None
+) -> _Runs:
+    """Build the metrics, and copy each for the other rows: reading weights is slow."""
+    runs: _Runs = {row: [] for row in rows}
+    made: Sequence[Metric | None]
+    for column in plan.columns:
+        try:
+            first = build_metric(column, process, references)
+            made = [first, *(first.clone() for _ in rows[1:])]
+            error = None
+        except Exception as failure:  # weights missing, or anything that a plugin raises
+            made, error = [None] * len(rows), reason(failure)
+        for row, metric in zip(rows, made, strict=True):
+            runs[row].append(MetricRun(column, metric, error))
+    return runs
 
 
-def _alone() -> bool:
-    return False
+def _update(
+    runs: _Runs, batch: Batch, pictures: Mapping[str, Tensor], variant: Variant, fresh: bool
+) -> None:
+    """Show a batch to every metric, prepared for it."""
+    of_targets: dict[tuple[Step, ...], dict[Hashable, Any]] = {}
+    for row, of_row in runs.items():
+        finished = _finished(batch, pictures[row], variant, fresh)
+        prepared: dict[tuple[Step, ...], Batch | PosegenError] = {}
+        for run in of_row:
+            steps = run.column.steps
+            if steps not in prepared:
+                made = of_targets.setdefault(steps, {})  # the rows have the same targets
+                try:
+                    prepared[steps] = prepare(finished, steps).sharing_targets(made)
+                except PosegenError as error:
+                    prepared[steps] = error
+            run.update(prepared[steps])
 
 
-def _view(
-    pictures: PairPictures, row: str, total: int, variant: Variant, fresh: bool
-) -> ScoredBatch:
+def _finish(plan: Plan, runs: _Runs, pairs: int) -> ProtocolScores:
+    """Compute the scores."""
+    protocol = plan.protocol
+    result = ProtocolScores(
+        protocol.name,
+        protocol.version,
+        plan.label,
+        plan.definition,
+        {row: {} for row in runs},
+        {row: {} for row in runs},
+    )
+    for row, of_row in runs.items():
+        for run in of_row:
+            result.scores[row][run.column.name], values = run.finish(pairs)
+            if values is not None:
+                padded = values + [math.nan] * (pairs - len(values))
+                result.per_image[row][run.column.name] = padded
+    return result
+
+
+def _finished(batch: Batch, generated: Tensor, variant: Variant, fresh: bool) -> Batch:
     """Return a batch as a protocol has it before any preparation: finished 8-bit pictures."""
-
-    def written(images: Tensor) -> Tensor:
-        return as_saved(images, variant.saved_as, variant.jpeg_quality) if fresh else images
-
-    generated = pictures.generated[row]
     if generated.dtype != torch.uint8:
         generated = to_8bit(generated, variant.rounding)
-    return ScoredBatch(
-        generated=written(generated),
-        target=written(pictures.target) if variant.saved_targets else pictures.target,
-        source=pictures.source,
-        target_keypoints=pictures.target_keypoints,
-        target_mask=pictures.target_mask,
-        source_names=pictures.source_names,
-        target_names=pictures.target_names,
-        first=pictures.first,
-        total=total,
-    )
-
-
-def _try_prepare(
-    batch: ScoredBatch, steps: tuple[Step, ...], of_targets: dict[Hashable, Any]
-) -> ScoredBatch | PosegenError:
-    try:
-        return prepare(batch, steps).sharing_targets(of_targets)
-    except PosegenError as error:
-        return error
-
-
-def _on(pictures: PairPictures, device: torch.device) -> PairPictures:
-    if pictures.target.device.type == device.type:
-        return pictures
-
-    def moved(value: Any) -> Any:
-        return value.to(device) if isinstance(value, Tensor) else value
-
-    fields = {key: moved(value) for key, value in vars(pictures).items()}
-    fields["generated"] = {row: moved(image) for row, image in pictures.generated.items()}
-    return PairPictures(**fields)
-
-
-def _metric_device(device: torch.device) -> torch.device:
-    """Scores are float64, which Apple's GPUs do not have."""
-    return torch.device("cpu") if device.type == "mps" else device
+    target = batch.target
+    if fresh:
+        generated = as_saved(generated, variant.saved_as, variant.jpeg_quality)
+        if variant.saved_targets:
+            target = as_saved(target, variant.saved_as, variant.jpeg_quality)
+    batch = batch.having(generated=generated, target=target)
+    return batch.to(torch.device("cpu")) if target.device.type == "mps" else batch

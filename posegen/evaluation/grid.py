@@ -7,7 +7,7 @@ column sees by how much the protocol alone moves a score.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,11 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 
 #: What stands where there is no value.
 DASH = "–"
+
+
+def decimals(*values: float) -> int:
+    """Return with how many decimal places scores of such a size are shown."""
+    return 2 if max(map(abs, values), default=0) >= 10 else 4
 
 
 @dataclass(frozen=True)
@@ -60,24 +65,29 @@ class Grid:
         return f"{column} {ARROWS[self.columns[column]]}"
 
     @property
-    def protocols(self) -> list[str]:
-        """The titles of the protocols, in order."""
-        return list(dict.fromkeys(line.protocol for line in self.lines))
+    def groups(self) -> dict[str, list[Line]]:
+        """Title of each protocol -> its rows."""
+        groups: dict[str, list[Line]] = {}
+        for line in self.lines:
+            groups.setdefault(line.protocol, []).append(line)
+        return groups
 
+    @property
     def has_spread(self) -> bool:
         """Whether any cell has an interval."""
         return any(cell.spread for line in self.lines for cell in line.cells.values())
 
 
-def key(protocol: ProtocolScores) -> str:
-    """Return a protocol's name with its variant, as `--protocol` takes it: `patn-2019:market`."""
-    return f"{protocol.name}:{protocol.variant}" if protocol.variant else protocol.name
+class Note(NamedTuple):
+    """What a reader must know beside the numbers, in a line.
 
+    Attributes:
+        text: the line.
+        kind: "how" a column is computed, what is "missing" and why, or another "caution".
+    """
 
-def title(protocol: ProtocolScores) -> str:
-    """Return a protocol's name, variant and version: `patn-2019:market v1`."""
-    name, comma, changed = key(protocol).partition(", changed")
-    return f"{name} v{protocol.version}{comma}{changed}"
+    text: str
+    kind: Literal["how", "missing", "caution"]
 
 
 def make_grid(subjects: Mapping[str, Evaluation]) -> Grid:
@@ -91,89 +101,49 @@ def make_grid(subjects: Mapping[str, Evaluation]) -> Grid:
         subjects: label -> evaluation.
     """
     rows = _rows(subjects)
-    columns, empty = _columns(rows)
-    if len({title(row.protocol) for row in rows}) == 1 or not columns:
-        columns = columns | empty
-    digits = {column: _digits(row.scores.get(column) for row in rows) for column in columns}
+    columns = _columns(rows)
     lines = []
+    places = {column: decimals(*(row.value(column) or 0 for row in rows)) for column in columns}
     for row in rows:
-        rivals = [other.scores for other in rows if other.rivals(row)]
-        cells = {
-            column: _cell(
-                row.scores.get(column), [r[column] for r in rivals if column in r], places
-            )
-            for column, places in digits.items()
-        }
-        lines.append(Line(title(row.protocol), row.label, row.row == BASELINE, cells))
+        rivals = [other for other in rows if other.over == row.over and other.title == row.title]
+        cells = {column: _cell(row, column, rivals, places[column]) for column in columns}
+        lines.append(Line(row.title, row.label, row.row == BASELINE, cells))
     return Grid(columns, lines)
-
-
-@dataclass(frozen=True)
-class Note:
-    """What a reader must know beside the numbers, in a line.
-
-    Attributes:
-        text: the line.
-        kind: "how" a column is computed, what is "missing" and why, or another "caution".
-    """
-
-    text: str
-    kind: Literal["how", "missing", "caution"]
 
 
 def notes(subjects: Mapping[str, Evaluation]) -> list[Note]:
     """Return the notes on the scores of subjects: each column's first, then what is missing."""
-    protocols = {title(p): p for e in subjects.values() for p in e.protocols}
-    said: dict[tuple[str, str], list[str]] = {}
-    for name, protocol in protocols.items():
-        for column, score in next(iter(protocol.scores.values()), {}).items():
-            if score.protocol:
-                said.setdefault((column, score.protocol), []).append(name)
-    found = []
-    for (column, text), names in said.items():
-        whose = f" ({'; '.join(names)})" if len(protocols) > 1 else ""
-        found.append(Note(f"{column}: {text}{whose}", "how"))
-    for (remark, kind), places in _remarks(subjects).items():
-        parts = []
-        for (columns, rows), names in places.items():
-            where = [rows] if rows else []
-            where += ["; ".join(names)] if len(protocols) > 1 else []
-            parts.append(f"{columns} ({'; '.join(where)})" if where else columns)
-        found.append(Note(f"{', '.join(parts)}: {remark}", kind))
-    return found
-
-
-_Remark = tuple[str, Literal["missing", "caution"]]
-
-
-def _remarks(
-    subjects: Mapping[str, Evaluation],
-) -> dict[_Remark, dict[tuple[str, str], list[str]]]:
-    """Return remark -> (columns, rows) -> protocols; rows are "" where it holds for all of them."""
-    rows: dict[tuple[_Remark, str, str], list[str]] = {}  # remark, protocol, column
-    having: dict[tuple[str, str], list[str]] = {}  # protocol, column
+    described: dict[str, dict[str, None]] = {}  # line -> protocols
+    labels: dict[tuple[str, str], list[str]] = {}  # (protocol, column) -> rows
+    remarks: dict[Note, dict[tuple[str, str], list[str]]] = {}  # the same of each remark
     for row in _rows(subjects):
         for column, score in row.scores.items():
-            place = (title(row.protocol), column)
-            having.setdefault(place, []).append(row.label)
-            remark = _remark(score, row.evaluation.pairs)
-            if remark is not None:
-                rows.setdefault((remark, *place), []).append(row.label)
-    columns: dict[tuple[_Remark, str, str], list[str]] = {}  # remark, protocol, rows
-    for (remark, name, column), labels in rows.items():
-        shown = "" if labels == having[name, column] else ", ".join(labels)
-        columns.setdefault((remark, name, shown), []).append(column)
-    found: dict[_Remark, dict[tuple[str, str], list[str]]] = {}
-    for (remark, name, shown), of_rows in columns.items():
-        found.setdefault(remark, {}).setdefault((", ".join(of_rows), shown), []).append(name)
-    return found
+            if score.protocol:
+                described.setdefault(f"{column}: {score.protocol}", {})[row.title] = None
+            where = row.title, column
+            labels.setdefault(where, []).append(row.label)
+            if remark := _remark(score, row.evaluation.pairs):
+                remarks.setdefault(remark, {}).setdefault(where, []).append(row.label)
+    several = len({protocol for protocol, _ in labels}) > 1
+    lines = [
+        Note(f"{text} ({'; '.join(protocols)})" if several else text, "how")
+        for text, protocols in described.items()
+    ]
+    for remark, places in remarks.items():
+        shown = []
+        for (protocol, column), rows in places.items():
+            about = [] if rows == labels[protocol, column] else [", ".join(rows)]
+            about += [protocol] if several else []
+            shown.append(f"{column} ({'; '.join(about)})" if about else column)
+        lines.append(Note(f"{', '.join(shown)}: {remark.text}", remark.kind))
+    return lines
 
 
-def _remark(score: Score, pairs: int) -> _Remark | None:
+def _remark(score: Score, pairs: int) -> Note | None:
     if score.error is not None:
-        return f"not computed: {score.error}", "missing"
+        return Note(f"not computed: {score.error}", "missing")
     if score.count < pairs:
-        return f"over {score.count} of {pairs} images; the others have no value", "caution"
+        return Note(f"over {score.count} of {pairs} images; the others have no value", "caution")
     return None
 
 
@@ -190,79 +160,70 @@ class _Row(NamedTuple):
     def scores(self) -> dict[str, Score]:
         return self.protocol.scores[self.row]
 
-    def rivals(self, other: _Row) -> bool:
-        """Whether the values of two rows can be compared."""
-        return title(self.protocol) == title(other.protocol) and self.over == other.over
+    @property
+    def title(self) -> str:
+        return self.protocol.title
+
+    def value(self, column: str) -> float | None:
+        return self.scores[column].value if column in self.scores else None
 
 
 def _rows(subjects: Mapping[str, Evaluation]) -> list[_Row]:
     """Return every row, protocol by protocol, the baselines last; equal baselines once."""
-    names = dict.fromkeys(title(p) for e in subjects.values() for p in e.protocols)
     over = _same_pairs(list(subjects.values()))
-    found: list[_Row] = []
-    for name in names:
-        own: list[_Row] = []
-        baselines: list[_Row] = []
-        for (label, evaluation), number in zip(subjects.items(), over, strict=True):
-            for protocol in evaluation.protocols:
-                if title(protocol) != name:
-                    continue
-                for row, scores in protocol.scores.items():
-                    if row != BASELINE:
-                        shown = _label(label, row, protocol) if len(subjects) > 1 else row
-                        own.append(_Row(shown, evaluation, protocol, row, number))
-                    elif all(scores != other.scores for other in baselines):
-                        shown = f"{BASELINE} ({label})" if baselines else BASELINE
-                        baselines.append(_Row(shown, evaluation, protocol, row, number))
-        found += own + baselines
-    return found
+    own: list[_Row] = []
+    baselines: list[_Row] = []
+    for (label, evaluation), number in zip(subjects.items(), over, strict=True):
+        for protocol in evaluation.protocols:
+            rows = [row for row in protocol.scores if row != BASELINE]
+            for row in rows:
+                shown = (
+                    row if len(subjects) == 1 else label if len(rows) == 1 else f"{label}: {row}"
+                )
+                own.append(_Row(shown, evaluation, protocol, row, number))
+            if BASELINE in protocol.scores:
+                others = [other for other in baselines if other.title == protocol.title]
+                if all(protocol.scores[BASELINE] != other.scores for other in others):
+                    shown = f"{BASELINE} ({label})" if others else BASELINE
+                    baselines.append(_Row(shown, evaluation, protocol, BASELINE, number))
+    titles = list(dict.fromkeys(p.title for e in subjects.values() for p in e.protocols))
+    return sorted(own + baselines, key=lambda row: titles.index(row.title))
 
 
 def _same_pairs(evaluations: Sequence[Evaluation]) -> list[int]:
     """Return a number for each evaluation, equal for those over the same pairs."""
-    firsts: list[Evaluation] = []
-    numbers = []
-    for one in evaluations:
-        for number, first in enumerate(firsts):
-            if len(common_pairs(first.names, one.names)) == first.pairs == one.pairs:
-                numbers.append(number)
-                break
-        else:
-            numbers.append(len(firsts))
-            firsts.append(one)
+    numbers: list[int] = []
+    for place, one in enumerate(evaluations):
+        equal = (
+            number
+            for number, other in zip(numbers, evaluations, strict=False)
+            if len(common_pairs(other.names, one.names)) == other.pairs == one.pairs
+        )
+        numbers.append(next(equal, place))
     return numbers
 
 
-def _label(label: str, row: str, protocol: ProtocolScores) -> str:
-    return label if len(set(protocol.scores) - {BASELINE}) == 1 else f"{label}: {row}"
-
-
-def _columns(rows: Sequence[_Row]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the columns with and without any value -> their directions; a metric's together."""
+def _columns(rows: Sequence[_Row]) -> dict[str, str]:
+    """Return column -> direction: a metric's beside each other, those without any value last."""
     of_metric: dict[str, dict[str, str]] = {}
-    filled = set()
     for row in rows:
         for column, score in row.scores.items():
-            of_metric.setdefault(score.metric, {}).setdefault(column, score.direction)
-            if score.value is not None:
-                filled.add(column)
-    columns = [item for columns in of_metric.values() for item in columns.items()]
-    return (
-        {column: way for column, way in columns if column in filled},
-        {column: way for column, way in columns if column not in filled},
-    )
+            of_metric.setdefault(score.metric, {})[column] = score.direction
+    columns = {name: way for of_one in of_metric.values() for name, way in of_one.items()}
+    filled = {
+        name: way
+        for name, way in columns.items()
+        if any(row.value(name) is not None for row in rows)
+    }
+    several = len({row.title for row in rows}) > 1
+    return filled if several and filled else {**filled, **columns}
 
 
-def _digits(scores: Iterator[Score | None]) -> int:
-    """Return how many decimal places a column is shown with."""
-    values = [abs(s.value) for s in scores if s is not None and s.value is not None]
-    return 2 if max(values, default=0) >= 10 else 4
-
-
-def _cell(score: Score | None, rivals: Sequence[Score], digits: int) -> Cell:
+def _cell(row: _Row, column: str, rivals: Sequence[_Row], digits: int) -> Cell:
+    score = row.scores.get(column)
     if score is None or score.value is None:
         return Cell(DASH, "", False, score)
-    values = [rival.value for rival in rivals if rival.value is not None]
+    values = [value for rival in rivals if (value := rival.value(column)) is not None]
     best = max(values) if score.direction == "higher" else min(values)
     text = f"{score.value:.{digits}f}"
     spread = ""

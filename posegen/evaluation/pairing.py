@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from posegen.evaluation.results.names import plain, stem
+from posegen.evaluation.results.files import FORMS
 
 
 def common_pairs(
@@ -19,13 +19,13 @@ def common_pairs(
     and those that occur more than once are left out.
     """
     by_target = not all(source for source, _ in (*a, *b))
-    for form in (str, stem, plain):
+    for form in FORMS:
         places = {pair: place for place, pair in _numbered(b, form, by_target)}
-        found = [
+        common = [
             (place, places[pair]) for place, pair in _numbered(a, form, by_target) if pair in places
         ]
-        if found:
-            return found
+        if common:
+            return common
     return []
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from posegen.core.errors import ConfigError, suggest
 from posegen.core.specs import Kind, MetricSpec
-from posegen.evaluation.protocols import choose, definition, load, parse
+from posegen.evaluation.protocols.loading import choose, definition, load, parse
+from posegen.evaluation.protocols.schema import Column as Entry
+from posegen.evaluation.protocols.schema import Protocol, Step, Variant
 from posegen.plugins import build, component_config, registry
 
 if TYPE_CHECKING:
     from posegen.core.metrics import Metric
-    from posegen.evaluation.protocols import Column as ColumnEntry
-    from posegen.evaluation.protocols import Protocol, Step, Variant
 
 #: The protocol that is used where none is named; any metric may be asked for under it.
 OWN = "posegen-1"
@@ -24,8 +24,11 @@ OWN = "posegen-1"
 #: Metrics on Inception; the TensorFlow-compatible one unless their `network` is another.
 _ON_INCEPTION = ("fid", "kid", "is", "mask-is")
 
-#: Options that say where something is found, and not what is computed.
-_PLACES = ("weights",)
+#: The option that says where something is found, and not what is computed.
+_PLACE = "weights"
+
+#: Column or metric -> options that replace the protocol's.
+Options = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def plan(
     text: str,
     size: tuple[int, int],
     metrics: Sequence[str] | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    options: Options | None = None,
     partly: bool = False,
     inception: Path | None = None,
 ) -> Plan:
@@ -88,7 +91,7 @@ def plan(
     Args:
         text: `NAME`, `NAME:VARIANT`, or the path of a protocol file.
         size: (H, W) of the target images in pixels, which chooses the variant where none is named.
-        metrics: the columns wanted, by name or by metric; None for all. Under posegen's own
+        metrics: which columns, by name or by metric; None for all. Under posegen's own
             protocol any metric may be named.
         options: column or metric -> options that replace the protocol's.
         partly: whether metrics that the protocol does not have are left out.
@@ -105,68 +108,49 @@ def plan(
     entries = list(variant.columns)
     if metrics is not None:
         entries = _chosen(protocol, entries, metrics, partly)
-    options = options or {}
-    columns = [_column(entry, _own_options(entry, options), inception) for entry in entries]
-    return Plan(protocol, variant, tuple(columns), _changes(entries, options))
-
-
-def unused(plans: Sequence[Plan], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the columns and metrics that options were given for and that no plan has.
-
-    A file of weights that nobody needs does no harm.
-    """
-    known = {name for p in plans for c in p.columns for name in (c.name, c.spec.name)}
-    return [name for name in options if name not in known and set(options[name]) - set(_PLACES)]
+    columns, changed = [], {}
+    for entry in entries:
+        changes = {**(options or {}).get(entry.metric, {}), **(options or {}).get(entry.name, {})}
+        columns.append(_column(variant, entry, changes, inception))
+        for key, value in changes.items():
+            if key != _PLACE and entry.options.get(key) != value:
+                changed[f"{entry.name}.{key}"] = value
+    return Plan(protocol, variant, tuple(columns), changed)
 
 
 def _chosen(
-    protocol: Protocol, entries: list[ColumnEntry], metrics: Sequence[str], partly: bool
-) -> list[ColumnEntry]:
-    from posegen.evaluation.protocols import Column as ColumnEntry
-
-    chosen: list[ColumnEntry] = []
+    protocol: Protocol, entries: list[Entry], metrics: Sequence[str], partly: bool
+) -> list[Entry]:
+    chosen: list[Entry] = []
     for name in dict.fromkeys(metrics):
         # A column's own name first: `ssim` is not also every other column that is an SSIM.
-        found = [e for e in entries if e.name == name] or [e for e in entries if e.metric == name]
+        matches = [e for e in entries if e.name == name] or [e for e in entries if e.metric == name]
         installed = protocol.name == OWN and name in registry().names(Kind.METRIC)
-        if not found and partly and not installed:
+        if not matches and partly and not installed:
             continue
-        if not found and protocol.name != OWN:
+        if not matches and protocol.name != OWN:
             near = suggest(name, [entry.name for entry in entries])
             raise ConfigError(f"--metrics {name}: {protocol.name} has no such column; {near}")
-        chosen += found or [ColumnEntry(name=name, metric=name)]
+        chosen += matches or [Entry(name=name, metric=name)]
     return chosen
 
 
-def _own_options(entry: ColumnEntry, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {**options.get(entry.metric, {}), **options.get(entry.name, {})}
-
-
-def _column(entry: ColumnEntry, changes: Mapping[str, Any], inception: Path | None) -> Column:
+def _column(
+    variant: Variant, entry: Entry, changes: Mapping[str, Any], inception: Path | None
+) -> Column:
     """Check name and options now, build (and read weights) later."""
     known = registry()
     spec = cast(MetricSpec, known.get(Kind.METRIC, entry.metric).spec)
     merged = {**entry.options, **changes}
     if inception and entry.metric in _ON_INCEPTION and merged.get("network", "tf") == "tf":
-        merged.setdefault("weights", inception)
+        merged.setdefault(_PLACE, inception)
     config = component_config(known, Kind.METRIC, entry.metric, merged, entry.name)
+    steps = variant.steps(entry)
     return Column(
         name=entry.name,
-        spec=spec if entry.name == spec.name else replace(spec, summary=entry.note or spec.summary),
+        spec=spec,
         build=partial(build, known, Kind.METRIC, entry.metric, config),
-        steps=entry.prepare,
+        steps=steps,
         drop_last=entry.drop_last,
-        reference_steps=entry.prepare if entry.reference is None else entry.reference,
+        reference_steps=steps if entry.reference is None else entry.reference,
     )
-
-
-def _changes(
-    entries: Sequence[ColumnEntry], options: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return `column.option` -> value for what differs from the protocol."""
-    return {
-        f"{entry.name}.{key}": value
-        for entry in entries
-        for key, value in _own_options(entry, options).items()
-        if key not in _PLACES and entry.options.get(key) != value
-    }

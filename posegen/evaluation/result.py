@@ -1,4 +1,4 @@
-"""What an evaluation found. Free of torch."""
+"""The results of an evaluation. Free of torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from typing import Any
 
 #: The baseline's row: the source image handed back as if it were the result.
 BASELINE = "copy the source"
+
+
+def data_identity(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tells a data set from others.
+
+    Where it is, and how much of it is kept in memory, does not make it another one.
+    """
+    return {key: value for key, value in data.items() if key not in ("root", "cache_mib")}
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,31 @@ class ProtocolScores:
     definition: Mapping[str, Any]
     scores: dict[str, dict[str, Score]]
     per_image: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Name and variant, as `--protocol` takes them: `patn-2019:market1501`."""
+        return f"{self.name}:{self.variant}" if self.variant else self.name
+
+    @property
+    def title(self) -> str:
+        """Name, variant and version: `patn-2019:market1501 v1`."""
+        name, comma, changed = self.key.partition(", changed")
+        return f"{name} v{self.version}{comma}{changed}"
+
+    @property
+    def own_row(self) -> str:
+        """The subject's row: the first that is not the baseline, or the baseline alone."""
+        return next((row for row in self.scores if row != BASELINE), BASELINE)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(next(iter(self.scores.values()), {}))
+
+    def values(self, row: str, column: str) -> list[float] | None:
+        """Return the values of a column on a row, pair by pair; None where it has none."""
+        return self.per_image.get(row, {}).get(column)
 
 
 @dataclass(frozen=True)

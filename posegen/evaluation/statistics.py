@@ -7,14 +7,10 @@ Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13: percentile inter
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-Direction = Literal["higher", "lower"]
+from numpy.typing import ArrayLike
 
 #: How often the values are drawn anew: an interval's ends are then sure to about 3% of its width.
 RESAMPLES = 2000
@@ -24,12 +20,12 @@ _NUMBERS_AT_ONCE = 4_000_000  # drawn values in memory
 
 @dataclass(frozen=True)
 class Paired:
-    """How the means of B and A differ over the pairs that both have a value for.
+    """How B differs from A. All but the first three are None for a score without values per image.
 
     Attributes:
-        a, b: the means over these pairs.
+        a, b: the means over the pairs that both have a value for.
         difference: b - a.
-        interval: the confidence interval of the difference; None for fewer than two pairs.
+        interval: its 95% confidence interval; None for fewer than two pairs.
         wins, ties, losses: on how many pairs B is better than A, equal but for the rounding of
             float64, worse.
         count: on how many pairs both have a value.
@@ -38,11 +34,16 @@ class Paired:
     a: float
     b: float
     difference: float
-    interval: tuple[float, float] | None
-    wins: int
-    ties: int
-    losses: int
-    count: int
+    interval: tuple[float, float] | None = None
+    wins: int | None = None
+    ties: int | None = None
+    losses: int | None = None
+    count: int | None = None
+
+    @property
+    def share(self) -> float | None:
+        """On which part of the pairs B is better."""
+        return self.wins / self.count if self.count and self.wins is not None else None
 
 
 def interval(
@@ -77,14 +78,7 @@ def interval(
     return float(result.low), float(result.high)
 
 
-def paired(
-    a: Sequence[float] | NDArray[np.float64],
-    b: Sequence[float] | NDArray[np.float64],
-    direction: Direction,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Paired | None:
+def paired(a: ArrayLike, b: ArrayLike, direction: str) -> Paired | None:
     """Compare two subjects' values on the same pairs.
 
     The interval is that of the mean difference per pair, which is narrower than two intervals side
@@ -92,32 +86,25 @@ def paired(
 
     Args:
         a, b: (N,) the values, pair by pair; a pair where either is not finite is left out.
-        direction: which way is better.
-        level, resamples, seed: as in `interval`.
+        direction: which way is better, "higher" or "lower".
 
     Returns:
         The comparison, or None where no pair has both values.
-
-    Raises:
-        ValueError: for two different numbers of values.
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if first.shape != second.shape:
-        raise ValueError(f"{len(first)} and {len(second)} values cannot be paired")
     both = np.isfinite(first) & np.isfinite(second)
     first, second = first[both], second[both]
     if len(first) == 0:
         return None
-    equal = np.isclose(first, second, rtol=1e-9, atol=1e-12)
-    higher = int((second > first)[~equal].sum())
-    lower = len(first) - int(equal.sum()) - higher
+    differs = ~np.isclose(first, second, rtol=1e-9, atol=1e-12)
+    higher, lower = int((differs & (second > first)).sum()), int((differs & (second < first)).sum())
     wins, losses = (higher, lower) if direction == "higher" else (lower, higher)
     difference = second - first
     return Paired(
         a=float(first.mean()),
         b=float(second.mean()),
         difference=float(difference.mean()),
-        interval=interval(difference, level, resamples, seed),
+        interval=interval(difference),
         wins=wins,
         ties=len(first) - wins - losses,
         losses=losses,

@@ -1,14 +1,16 @@
 """Where the pictures to score come from: a model and a data set, or a folder of results.
 
 Every process of an evaluation gets a stretch of the pairs that follow each other, so that what the
-processes find can be joined in the order of the pairs.
+processes compute can be joined in the order of the pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,9 +20,10 @@ from posegen.compute.process import Process
 from posegen.core.batches import Batch
 from posegen.core.contracts import PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, DataError, PosegenError
-from posegen.data.loading import RawBatch, collate, to_batch
+from posegen.core.fields import FieldKind
+from posegen.data.loading import collate, to_batch
 from posegen.evaluation.result import BASELINE
-from posegen.evaluation.results import ResultItem, ResultsFolder
+from posegen.evaluation.results.reading import ResultsFolder, stack
 from posegen.evaluation.saved import SavedImages
 
 #: The row of a folder of results.
@@ -28,64 +31,22 @@ RESULTS = "results"
 
 
 @dataclass(frozen=True)
-class PairPictures:
-    """A batch of pairs before any protocol has seen it; on the device.
-
-    Attributes:
-        generated: row -> (B, 3, h, w): float in [-1, 1] as a generator made it, or uint8.
-        target: (B, 3, H, W) uint8.
-        source: (B, 3, H', W') uint8, or None.
-        target_keypoints, target_mask: as in `ScoredBatch`.
-        source_names, target_names: of the pairs.
-        first: the first pair's position among all pairs.
-    """
-
-    generated: Mapping[str, Tensor]
-    target: Tensor
-    source: Tensor | None
-    target_keypoints: Tensor | None
-    target_mask: Tensor | None
-    source_names: Sequence[str]
-    target_names: Sequence[str]
-    first: int
-
-    def __len__(self) -> int:
-        return self.target.shape[0]
-
-
-class Stream(Protocol):
-    """Pairs to score.
-
-    Attributes:
-        rows: what each pair is scored for: the subject, and the baseline where there are sources.
-        total: the number of pairs, those of other processes included.
-        fresh: whether the pictures have not been files yet, so that a protocol may have them
-            written and read.
-    """
-
-    rows: list[str]
-    total: int
-    fresh: bool
-
-    def __iter__(self) -> Iterator[PairPictures]:
-        """Yield this process's pairs, batch by batch."""
-        ...
-
-    def __len__(self) -> int:
-        """Return the number of this process's pairs."""
-        ...
-
-
-@dataclass(frozen=True)
 class Loading:
-    """How pairs are read: pairs per batch, loading processes, and this process's share."""
+    """How pairs are read.
+
+    Attributes:
+        batch_size, workers: pairs per batch, and loading processes.
+        limit: how many pairs; None for all.
+        spread: whether these are spread evenly over the data set; else they are its first.
+    """
 
     batch_size: int = 32
     workers: int = 0
     limit: int | None = None
+    spread: bool = False
 
-    def total(self, pairs: int) -> int:
-        """Return how many of so many pairs are scored.
+    def places(self, pairs: int) -> Sequence[int]:
+        """Return which of so many pairs are scored.
 
         Raises:
             ConfigError: for a limit below 1.
@@ -97,57 +58,95 @@ class Loading:
             )
         if pairs == 0:
             raise DataError("the data set has no pairs to score.")
-        return pairs if self.limit is None else min(self.limit, pairs)
+        count = pairs if self.limit is None else min(self.limit, pairs)
+        return [pairs * place // count for place in range(count)] if self.spread else range(count)
 
-    def stretch(self, total: int, process: Process) -> range:
-        """Return the places of this process's pairs.
+
+class Stream(ABC):
+    """Pairs to score, batch by batch.
+
+    Attributes:
+        rows: what each pair is scored for: the subject, and the baseline where there are sources.
+        total: the number of pairs, those of other processes included.
+        fresh: whether the pictures have not been files yet, so that a protocol may have them
+            written and read.
+        collate: stacks the data set's items.
+
+    Raises:
+        ConfigError, DataError: see `Loading`; and where there are more processes than pairs.
+    """
+
+    rows: list[str]
+    fresh: bool
+    collate: Callable[[Any], Batch]
+
+    def __init__(self, dataset: Any, loading: Loading, process: Process) -> None:
+        self.dataset, self.loading, self.device = dataset, loading, process.device
+        places = loading.places(len(dataset))
+        self.total, world = len(places), process.world
+        if self.total < world:
+            raise ConfigError(
+                f"{self.total} pairs for {world} processes; start at most {self.total} processes."
+            )
+        self.first = self.total * process.rank // world
+        self.places = places[self.first : self.total * (process.rank + 1) // world]
+
+    def __len__(self) -> int:
+        """Return the number of this process's pairs."""
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
+        """Yield this process's pairs on the device, before any protocol has seen them.
+
+        Yields:
+            The pairs: pictures uint8, masks {0, 1}, all else as the data set gives it; and row ->
+            (B, 3, h, w): float in [-1, 1] as a generator made it, or uint8.
 
         Raises:
-            ConfigError: where there are more processes than pairs.
+            DataError: where a pair cannot be read.
+            PosegenError: where a model makes images of a wrong size, or that are not finite.
         """
-        if total < process.world:
-            raise ConfigError(
-                f"{total} pairs for {process.world} processes; start at most {total} processes."
-            )
-        return range(
-            total * process.rank // process.world, total * (process.rank + 1) // process.world
-        )
+        first = self.first
+        for batch in self._loader():
+            batch.first, batch.total = first, self.total
+            first += len(batch)
+            yield self._scored(batch.to(self.device, non_blocking=True))
 
-    def loader(
-        self, dataset: Dataset[Any], places: range, collate_fn: Any, device: torch.device
-    ) -> DataLoader[Any]:
-        """Return a loader of the places, in order."""
+    def _loader(self) -> DataLoader[Any]:
+        pairs: Dataset[Any] = Subset(self.dataset, self.places)
         return DataLoader(
-            Subset(dataset, places),
-            batch_size=self.batch_size,
-            num_workers=min(self.workers, len(places)),
-            collate_fn=collate_fn,
-            pin_memory=device.type == "cuda",
+            pairs,
+            batch_size=self.loading.batch_size,
+            num_workers=min(self.loading.workers, len(self.places)),
+            collate_fn=self.collate,
+            pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # a loader draws a seed, else from the global state
         )
 
+    @abstractmethod
+    def _scored(self, batch: Batch) -> tuple[Batch, dict[str, Tensor]]:
+        """Return what `__iter__` yields for a batch on the device."""
 
-class ModelPairs:
-    """The pairs of a data set, through a model, or through none: then the baseline is alone.
+
+class ModelPairs(Stream):
+    """The pairs of a data set, through a model.
 
     Args:
-        generate: batch -> (B, 3, H, W) in [-1, 1], in evaluation mode; None for the baseline alone.
+        generate: batch -> (B, 3, H, W) in [-1, 1], in evaluation mode.
         dataset: the pairs.
         encoder: makes the pose maps that `generate` sees.
         row: the model's name in the result.
         loading: how pairs are read.
         process: this process; its device generates.
         saved: where finished pictures are kept; those that are there are not made again.
-
-    Raises:
-        ConfigError, DataError: see `Loading`; and for a row named like the baseline.
     """
 
     fresh = True
+    dataset: PairDataset
 
     def __init__(
         self,
-        generate: Callable[[Batch], Tensor] | None,
+        generate: Callable[[Batch], Tensor],
         dataset: PairDataset,
         encoder: PoseEncoder,
         *,
@@ -156,59 +155,33 @@ class ModelPairs:
         process: Process,
         saved: SavedImages | None = None,
     ) -> None:
-        if row == BASELINE:
-            raise ConfigError(f"a row cannot be named {row!r}: that is the baseline's name.")
-        self.generate, self.dataset, self.encoder = generate, dataset, encoder
-        self.row, self.loading, self.device, self.saved = row, loading, process.device, saved
-        self.rows = [BASELINE] if generate is None else [row, BASELINE]
-        self.total = loading.total(len(dataset))
-        self.places = loading.stretch(self.total, process)
+        super().__init__(dataset, loading, process)
+        self.generate, self.encoder, self.row, self.saved = generate, encoder, row, saved
+        self.rows = [row, BASELINE]
+        self.collate = partial(collate, fields=dataset.fields)
 
-    def __len__(self) -> int:
-        return len(self.places)
+    def _scored(self, batch: Batch) -> tuple[Batch, dict[str, Tensor]]:
+        rows = {self.row: self._made(batch), BASELINE: batch.source}
 
-    def __iter__(self) -> Iterator[PairPictures]:
-        """Yield batches; see `Stream`.
+        def binary(name: str, value: Tensor) -> Tensor:
+            return value.ge(128).float() if batch.kind(name) is FieldKind.MASK else value
 
-        Raises:
-            DataError: where a pair cannot be read.
-            PosegenError: where `generate` returns images of a wrong size, or that are not finite.
-        """
-        first = self.places.start
-        for raw in self.loading.loader(self.dataset, self.places, collate, self.device):
-            source, target = self._moved(raw.source), self._moved(raw.target)
-            generated = {BASELINE: source}
-            if self.generate is not None:
-                generated = {self.row: self._made(raw, first), **generated}
-            mask = raw.target_mask
-            yield PairPictures(
-                generated,
-                target,
-                source,
-                self._moved(raw.target_keypoints),
-                None if mask is None else self._moved(mask).ge(128).float(),
-                raw.source_names,
-                raw.target_names,
-                first,
-            )
-            first += len(raw)
+        return batch.each(binary), rows
 
-    def _moved(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, non_blocking=True)
-
-    def _made(self, raw: RawBatch, first: int) -> Tensor:
+    def _made(self, raw: Batch) -> Tensor:
         """Return the model's pictures: from their files where all are there, else made now."""
-        names = list(zip(raw.source_names, raw.target_names, strict=True))
-        if self.saved is not None and (kept := self.saved.read(names)) is not None:
-            return self._moved(kept)
-        made = self._generated(to_batch(raw, self.encoder, self.device), first)
-        return made if self.saved is None else self.saved.write(names, made)
+        if self.saved is None:
+            return self._generated(raw)
+        kept = self.saved.read(raw)
+        if kept is not None:
+            return kept.to(self.device, non_blocking=True)
+        return self.saved.write(raw, self._generated(raw))
 
-    def _generated(self, batch: Batch, first: int) -> Tensor:
-        assert self.generate is not None
+    def _generated(self, raw: Batch) -> Tensor:
+        batch = to_batch(raw, self.encoder, self.device)
         with torch.no_grad():
             images = self.generate(batch)
-        pairs = f"pairs {first} to {first + len(batch) - 1}"
+        pairs = f"pairs {raw.first} to {raw.first + len(raw) - 1}"
         if images.shape != batch.target.shape:
             raise PosegenError(
                 f"{self.row}: made images of shape {tuple(images.shape)} for {pairs}, whose "
@@ -220,55 +193,17 @@ class ModelPairs:
         return images
 
 
-class ResultPairs:
-    """The pictures of a folder of results; the baseline too, where it has the sources.
-
-    Raises:
-        ConfigError, DataError: see `Loading`.
-    """
+class ResultPairs(Stream):
+    """The pictures of a folder of results; the baseline too, where it has the sources."""
 
     fresh = False
+    collate = staticmethod(stack)
 
     def __init__(self, results: ResultsFolder, *, loading: Loading, process: Process) -> None:
-        self.results, self.loading, self.device = results, loading, process.device
+        super().__init__(results, loading, process)
         self.rows = [RESULTS, BASELINE] if results.has_sources else [RESULTS]
-        self.total = loading.total(len(results))
-        self.places = loading.stretch(self.total, process)
 
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __iter__(self) -> Iterator[PairPictures]:
-        """Yield batches; see `Stream`.
-
-        Raises:
-            DataError: where a picture cannot be read.
-        """
-        first = self.places.start
-        for items in self.loading.loader(self.results, self.places, list, self.device):
-            yield self._batch(items, first)
-            first += len(items)
-
-    def _batch(self, items: list[ResultItem], first: int) -> PairPictures:
-        def stacked(name: str) -> Tensor | None:
-            values = [getattr(item, name) for item in items]
-            if values[0] is None:
-                return None
-            return torch.stack(values).to(self.device, non_blocking=True)
-
-        generated, target, source = stacked("generated"), stacked("target"), stacked("source")
-        assert generated is not None
-        assert target is not None
-        rows = {RESULTS: generated}
-        if source is not None:
-            rows[BASELINE] = source
-        return PairPictures(
-            rows,
-            target,
-            source,
-            stacked("target_keypoints"),
-            stacked("target_mask"),
-            [item.source_name for item in items],
-            [item.target_name for item in items],
-            first,
-        )
+    def _scored(self, batch: Batch) -> tuple[Batch, dict[str, Tensor]]:
+        source = batch.get("source")
+        copied = {} if source is None else {BASELINE: source}
+        return batch, {RESULTS: batch.generated, **copied}

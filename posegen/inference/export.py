@@ -1,6 +1,6 @@
-"""A trained generator as a file that runs without posegen: ONNX, or PyTorch's export format.
+"""A trained model as a file that runs without posegen: ONNX, or PyTorch's export format.
 
-The graph takes a batch of any size, of float32:
+The graph takes what the generator reads, by name: a batch of any size, of float32. For most it is
 
     source        (B, 3, H, W) in [-1, 1], RGB
     source_pose   (B, C, H, W) pose maps, or with `inputs="keypoints"`
@@ -11,10 +11,12 @@ and returns `image` (B, 3, H, W) in [-1, 1]. Batch norm is folded into the convo
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,15 +25,18 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from posegen import __version__
-from posegen.core.batches import GeneratorOutput, TaskInfo
-from posegen.core.contracts import Generator, PoseEncoder
+from posegen.core.batches import Batch, TaskInfo
+from posegen.core.contracts import Generator
 from posegen.core.errors import ConfigError, PosegenError, suggest
+from posegen.core.fields import FieldKind
+from posegen.core.noise import Noise
+from posegen.core.skeletons import skeleton
+from posegen.core.specs import Kind
 from posegen.inference.export_formats import FORMATS
 from posegen.inference.folding import folded
 from posegen.inference.model import PoseTransfer
-from posegen.poses.layouts import layout
+from posegen.plugins import registry
 from posegen.weights.files import replacing
-from posegen.weights.folder import weights_digest
 
 Inputs = Literal["maps", "keypoints"]
 
@@ -99,10 +104,17 @@ def export_model(
             f"--out {path}: --format {format} writes {ending} files; give a name that ends in "
             f"{ending}, or another --format."
         )
-    fast, _ = folded(model.generator, TaskInfo(size, model.encoder.channels))
-    network = _GRAPHS[inputs](fast, model.encoder, size)
-    original = _GRAPHS[inputs](model.generator, model.encoder, size)
-    examples = [_example(model, network, size, count) for count in _BATCHES]
+    component = registry().get(Kind.METHOD, model.config.method.name)
+    if "export" not in getattr(component.spec, "capabilities", ()):
+        raise ConfigError(
+            f"{model.config.model}: the method {component.spec.name!r} samples pictures with noise "
+            "or in steps that a graph cannot hold; only models of one pass can be exported."
+        )
+    task = replace(model.task, image_size=size)
+    fast, _ = folded(model.generator, task)
+    network = _Graph(model, fast, size, inputs)
+    original = _Graph(model, model.generator, size, inputs)
+    examples = [_example(network, task, count) for count in _BATCHES]
     about = _about(model, size, inputs)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, _quiet():
@@ -119,50 +131,72 @@ def export_model(
     return Exported(path, difference, about)
 
 
-class _FromMaps(nn.Module):
-    """The generator as a function of tensors to one tensor."""
+class _Graph(nn.Module):
+    """A model as a function of tensors to one tensor.
 
-    keypoints = False
+    Attributes:
+        names: of its arguments, in their order.
+    """
 
-    def __init__(self, generator: Generator, encoder: PoseEncoder, size: tuple[int, int]) -> None:
+    def __init__(
+        self, model: PoseTransfer, generator: Generator, size: tuple[int, int], inputs: Inputs
+    ) -> None:
         super().__init__()
-        self.generator, self._encoder, self._size = generator, encoder, size
-
-    def forward(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> Tensor:
-        output: GeneratorOutput = self.generator(source, source_pose, target_pose)
-        return output.image
-
-
-class _FromKeypoints(_FromMaps):
-    """The same with the encoder before it."""
-
-    keypoints = True
-
-    def forward(self, source: Tensor, source_keypoints: Tensor, target_keypoints: Tensor) -> Tensor:
-        poses = (
-            self._encoder(points, self._size) for points in (source_keypoints, target_keypoints)
+        self._networks = nn.ModuleDict(
+            {
+                **{name: model.method.networks[name] for name in model.method.shared},
+                "generator": generator,
+            }
         )
-        return super().forward(source, *poses)
+        self._method, self._sampling = model.method, model.sampling
+        self.encoder, self._size = model.encoder, size
+        self._maps = [name for name in generator.inputs if name in _POINTS] * (inputs != "maps")
+        points = [_POINTS[name] for name in self._maps]
+        kept = [name for name in generator.inputs if name not in self._maps]
+        self.names = list(dict.fromkeys(kept + points))
+        # torch.export takes the names of the graph's inputs from the signature.
+        parameters = [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in self.names
+        ]
+        self.forward = partial(self._run)
+        self.forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+
+    def _run(self, *given: Tensor, **named: Tensor) -> Tensor:
+        tensors = {**dict(zip(self.names, given, strict=False)), **named}
+        for name in self._maps:
+            tensors[name] = self.encoder(tensors[_POINTS[name]], self._size)
+        made = self._method.sample(
+            dict(self._networks.items()),  # type: ignore[arg-type]
+            Batch(tensors),
+            Noise(0, []),
+            self._sampling,
+        )
+        return made.image
 
 
-_GRAPHS: dict[str, type[_FromMaps]] = {"maps": _FromMaps, "keypoints": _FromKeypoints}
+#: Pose map -> the keypoints that it is made of.
+_POINTS = {"source_pose": "source_keypoints", "target_pose": "target_keypoints"}
 
 
-def _example(
-    model: PoseTransfer, network: _FromMaps, size: tuple[int, int], count: int
-) -> tuple[Tensor, ...]:
+def _example(network: _Graph, task: TaskInfo, count: int) -> tuple[Tensor, ...]:
     """Return inputs as they may come: noise, and joints anywhere, some of them missing."""
     random = torch.Generator().manual_seed(count)
-    source = torch.rand(count, 3, *size, generator=random) * 2 - 1
-    points = torch.rand(2, count, len(layout(model.layout)), 3, generator=random)
-    points *= torch.tensor([size[1], size[0], 1.2])
-    points[..., 2] = points[..., 2].round().clamp(max=1)
-    if network.keypoints:
-        return source, *points
-    return source, *(model.encoder(each, size) for each in points)
+    height, width = task.image_size
+
+    def example(name: str) -> Tensor:
+        if name in _POINTS:
+            return network.encoder(example(_POINTS[name]), task.image_size)
+        tensor = torch.rand(count, *task.shape(name), generator=random)
+        kind = task.fields[name].kind
+        if kind is FieldKind.POINTS:
+            tensor *= torch.tensor([width, height, 1.2])
+            tensor[..., 2] = tensor[..., 2].round().clamp(max=1)
+        return tensor * 2 - 1 if kind is FieldKind.IMAGE else tensor
+
+    return tuple(example(name) for name in network.names)
 
 
-def _traced(network: _FromMaps, inputs: tuple[Tensor, ...], name: str) -> ExportedProgram:
+def _traced(network: _Graph, inputs: tuple[Tensor, ...], name: str) -> ExportedProgram:
     batch = Dim("batch", min=1)
     shapes = tuple({0: batch} for _ in inputs)
     try:
@@ -181,11 +215,11 @@ def _about(model: PoseTransfer, size: tuple[int, int], inputs: Inputs) -> dict[s
         "model": config.model,
         "preset": config.preset,
         "licence": config.licence,
-        "weights_sha256": weights_digest(model.generator.state_dict()),
+        "weights_sha256": model.fingerprint()["weights"],
         "inputs": inputs,
         "image_size": list(size),
-        "layout": model.layout,
-        "joints": list(layout(model.layout).joints),
+        "skeleton": model.skeleton,
+        "joints": list(skeleton(model.skeleton).joints),
         "encoder": tree["encoder"],
         "normalisation": tree["normalisation"],
         "config": tree,

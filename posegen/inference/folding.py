@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from posegen.core.batches import GeneratorOutput, TaskInfo
 from posegen.core.contracts import Generator
+from posegen.core.fields import other_inputs, source_inputs
 
 #: Names of a convolution and of the batch norm that alone reads its result.
 Link = tuple[str, str]
@@ -66,15 +67,16 @@ def links(generator: Generator, task: TaskInfo) -> set[Link]:
     `encode_source`.
     """
     shadow = _shadow(generator)
-    inputs = [
-        torch.empty(2, channels, *task.image_size, device="meta")
-        for channels in (3, task.pose_channels, task.pose_channels)
-    ]
+    if any(name not in task.fields for name in generator.inputs):
+        return set()  # what a method makes, of a form that is not known here
+    inputs = {name: torch.empty(2, *task.shape(name), device="meta") for name in generator.inputs}
+    source = {name: inputs[name] for name in source_inputs(generator.inputs)}
+    rest = {name: inputs[name] for name in other_inputs(generator.inputs)}
     try:
         with torch.no_grad(), _Watch() as whole:
-            whole.end(shadow(*inputs))
+            whole.end(shadow(**inputs))
         with torch.no_grad(), _Watch() as split:
-            split.end(shadow.generate_from(shadow.encode_source(*inputs[:2]), inputs[2]))
+            split.end(shadow.generate_from(shadow.encode_source(**source), **rest))
     except (RuntimeError, NotImplementedError):  # values were asked for, and there are none
         return set()
     found: set[Link] = whole.links(shadow) & split.links(shadow)

@@ -1,4 +1,4 @@
-"""Sample grids: source | source pose | target | target pose | generated | attention."""
+"""Sample grids: source | source pose | target | target pose | generated | attention | flow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from posegen.core.batches import Batch, GeneratorOutput
+from posegen.core.skeletons import Skeleton
 from posegen.data.loading import to_uint8
 from posegen.poses.draw import draw_pose
-from posegen.poses.layouts import Layout
 
 _CELL_HEIGHT = 192  # pixels; smaller images are enlarged by a whole factor to about this
 _GAP, _HEADER = 6, 22
@@ -26,39 +26,42 @@ _HEAT = np.array(
 
 
 def sample_grid(
-    batch: Batch, output: GeneratorOutput, layout: Layout, *, target: bool = True
+    batch: Batch, output: GeneratorOutput, skeleton: Skeleton, *, target: bool = True
 ) -> Image.Image:
     """Draw one row per pair of a batch, with headings.
 
     The attention column, where the generator gives `aux["attention"]`, is the mean over its blocks,
-    each picture scaled to its own range. `target=False` is for batches whose target is unknown.
+    each picture scaled to its own range; for `aux["flow"]` see `flow_maps`. `target=False` is for
+    batches whose target is unknown.
     """
     size = (batch.source.shape[-2], batch.source.shape[-1])
     scale = max(1, round(_CELL_HEIGHT / size[0]))
-    columns = _pair_columns(batch, layout, size, scale)
+    columns = _pair_columns(batch, skeleton, size, scale)
     if not target:
         del columns["target"]
     columns["generated"] = pictures(output.image, scale)
     if "attention" in output.aux:
         columns["attention"] = heat_maps(output.aux["attention"], size, scale)
+    if "flow" in output.aux:
+        columns["flow"] = flow_maps(output.aux["flow"], size, scale)
     return lay_out(list(columns), list(columns.values()))
 
 
-def pair_grid(batch: Batch, layout: Layout) -> Image.Image:
+def pair_grid(batch: Batch, skeleton: Skeleton) -> Image.Image:
     """Draw the pairs of a batch with their poses."""
     size = (batch.source.shape[-2], batch.source.shape[-1])
-    columns = _pair_columns(batch, layout, size, max(1, round(_CELL_HEIGHT / size[0])))
+    columns = _pair_columns(batch, skeleton, size, max(1, round(_CELL_HEIGHT / size[0])))
     return lay_out(list(columns), list(columns.values()))
 
 
 def _pair_columns(
-    batch: Batch, layout: Layout, size: tuple[int, int], scale: int
+    batch: Batch, skeleton: Skeleton, size: tuple[int, int], scale: int
 ) -> dict[str, list[Image.Image]]:
     return {
         "source": pictures(batch.source, scale),
-        "source pose": [draw_pose(k, size, layout, scale) for k in batch.source_keypoints],
+        "source pose": [draw_pose(k, size, skeleton, scale) for k in batch.source_keypoints],
         "target": pictures(batch.target, scale),
-        "target pose": [draw_pose(k, size, layout, scale) for k in batch.target_keypoints],
+        "target pose": [draw_pose(k, size, skeleton, scale) for k in batch.target_keypoints],
     }
 
 
@@ -86,6 +89,25 @@ def heat_maps(attention: Tensor, size: tuple[int, int], scale: int = 1) -> list[
         channels = [np.interp(values, stops, _HEAT[:, channel]) for channel in range(3)]
         result.append(Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8)))
     return result
+
+
+def flow_maps(flow: Tensor, size: tuple[int, int], scale: int = 1) -> list[Image.Image]:
+    """Turn flows (B, 2, h, w), x and y, into pictures of `scale`·`size`.
+
+    The hue is the direction, and the saturation the length, as a part of the picture's longest:
+    white does not move.
+    """
+    x, y = flow.detach().float().cpu().unbind(1)
+    length = torch.hypot(x, y)
+    longest = length.amax((1, 2), keepdim=True).clamp_min(1e-6)
+    hue = torch.atan2(y, x).div(2 * torch.pi).remainder(1)
+    values = torch.stack([hue, length / longest, torch.ones_like(hue)], dim=-1)
+    return [
+        Image.fromarray(each.mul(255).round().byte().numpy(), "HSV")
+        .convert("RGB")
+        .resize((size[1] * scale, size[0] * scale), Image.Resampling.NEAREST)
+        for each in values
+    ]
 
 
 def lay_out(titles: Sequence[str], columns: Sequence[Sequence[Image.Image]]) -> Image.Image:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
+from torch import Tensor, nn
 
-from posegen.config import Precision
-from posegen.core.batches import Batch, GeneratorOutput, TaskInfo
+from posegen.config import Precision, sampling_of
+from posegen.core.batches import Batch, GeneratorOutput
+from posegen.core.config import Config
 from posegen.core.contracts import Generator, PoseEncoder
 from posegen.core.errors import DataError
+from posegen.core.methods import Method
+from posegen.core.noise import Noise
+from posegen.core.skeletons import skeleton as skeleton_named
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.inference.runner import Runner, Speed
-from posegen.poses.layouts import layout
 from posegen.weights.cache import find
 from posegen.weights.description import WeightsConfig
-from posegen.weights.networks import rebuild
+from posegen.weights.folder import join, shared_digest
+from posegen.weights.networks import rebuild, task_of_weights
 
 PictureLike = str | Path | Image.Image | Tensor
 PoseLike = str | Path | Tensor | Pose | Sequence[Sequence[float]]
@@ -33,19 +38,21 @@ T = TypeVar("T")
 
 
 class PoseTransfer:
-    """A generator with the encoder that it was trained with, ready for use (evaluation mode).
+    """A trained method with the encoder that it was trained with, ready for use.
 
     Args:
         config: how it was made.
-        generator, encoder: its parts.
+        method, encoder: its parts.
         device: where it works.
         speed: how it is run; by default in float32, with batch norm folded.
 
     Attributes:
-        config, encoder, device: as given.
-        generator: as given, on the device; what is run is made from it.
+        config, method, encoder, device: as given.
+        generator: the method's, on the device; what is run is made from it.
+        task: what the networks were built for.
         image_size: (H, W) that it works at.
-        layout: name of the keypoints' layout.
+        skeleton: name of the keypoints' skeleton.
+        sampling: the method's options of sampling, as saved with the weights.
         speed: how it is run.
         folded: how many batch norms were folded into convolutions.
     """
@@ -53,26 +60,88 @@ class PoseTransfer:
     def __init__(
         self,
         config: WeightsConfig,
-        generator: Generator,
+        method: Method,
         encoder: PoseEncoder,
         device: torch.device | str = "cpu",
         speed: Speed | None = None,
     ) -> None:
-        self.config, self.encoder, self.speed = config, encoder, speed or Speed()
-        self.device = torch.device(device)
-        self.generator = generator.to(self.device).eval().requires_grad_(False)
-        self.image_size, self.layout = config.image_size, config.layout
-        task = TaskInfo(self.image_size, encoder.channels)
-        self._runner = Runner(self.generator, task, self.device, self.speed)
-        self.folded = self._runner.folded
+        self.config, self.method, self.encoder = config, method, encoder
+        self.speed, self.device = speed or Speed(), torch.device(device)
+        for module in (*method.networks.values(), *method.frozen.values()):
+            module.to(self.device).eval().requires_grad_(False)
+        self.generator: Generator = method.networks["generator"]  # type: ignore[assignment]
+        self.image_size, self.skeleton = config.image_size, config.skeleton
+        self.task = task_of_weights(config, encoder)
+        self.sampling = self._sampling({})
+        runner = Runner(self.generator, self.task, self.device, self.speed)
+        self._networks: dict[str, Any] = {
+            **{name: method.networks[name] for name in method.shared},
+            "generator": runner,
+        }
+        self.folded = runner.folded
 
-    def run(self, batch: Batch) -> GeneratorOutput:
-        """Generate for a batch that is on the device already; images in [-1, 1]."""
-        return self._runner.run(batch.source, batch.source_pose, batch.target_pose)
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        return (
+            f"PoseTransfer({self.config.model}, {height}×{width}, {self.skeleton}, {self.device})"
+        )
+
+    def run(self, batch: Batch, *, seed: int = 0, **sampling: Any) -> GeneratorOutput:
+        """Sample for a batch that is on the device already; images in [-1, 1].
+
+        Args:
+            batch: with what the networks read, and names; a sample's noise is of its name.
+            seed: of the noise; a method without noise does not use it.
+            sampling: options of the method's sampling that are to be others than saved.
+
+        Raises:
+            ConfigError: for an option that the method does not have; and where the batch lacks what
+                a network reads.
+        """
+        names = batch.names or [""] * len(batch)
+        return self.method.sample(
+            self._networks, batch, Noise(seed, names, self.device), self._sampling(sampling)
+        )
+
+    def with_sampling(self, **sampling: Any) -> PoseTransfer:
+        """Return the model with other options of sampling; networks are shared.
+
+        Raises:
+            ConfigError: for an option that the method does not have.
+        """
+        changed = copy.copy(self)
+        changed.sampling = self._sampling(sampling)
+        return changed
+
+    def _sampling(self, changes: Mapping[str, Any]) -> Config:
+        if not changes and hasattr(self, "sampling"):
+            return self.sampling
+        saved = self.sampling.model_dump() if hasattr(self, "sampling") else self.config.sampling
+        return sampling_of(self.config.method.name, {**saved, **changes}, "sampling")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return all that decides its pictures beside what it is given, and the seed."""
+        tree = self.config.tree()
+        return {
+            "weights": shared_digest(join(self._shared())),
+            **{key: tree[key] for key in ("generator", "encoder", "method", "skeleton")},
+            "image_size": list(self.image_size),
+            "sampling": self.sampling.model_dump(mode="json"),
+            "precision": self.speed.precision,
+        }
+
+    def _shared(self) -> dict[str, nn.Module]:
+        return {name: self.method.networks[name] for name in self.method.shared}
 
     @overload
     def generate(
-        self, source: PictureLike, source_keypoints: PoseLike, target_keypoints: PoseLike
+        self,
+        source: PictureLike,
+        source_keypoints: PoseLike,
+        target_keypoints: PoseLike,
+        *,
+        seed: int = 0,
+        **sampling: Any,
     ) -> Image.Image: ...
 
     @overload
@@ -81,6 +150,9 @@ class PoseTransfer:
         source: PictureLike,
         source_keypoints: PoseLike,
         target_keypoints: list[str] | list[Path] | list[Tensor],
+        *,
+        seed: int = 0,
+        **sampling: Any,
     ) -> list[Image.Image]: ...
 
     def generate(
@@ -88,6 +160,9 @@ class PoseTransfer:
         source: PictureLike,
         source_keypoints: PoseLike,
         target_keypoints: PoseLike | list[str] | list[Path] | list[Tensor],
+        *,
+        seed: int = 0,
+        **sampling: Any,
     ) -> Image.Image | list[Image.Image]:
         """Show the person of a picture in other poses.
 
@@ -98,6 +173,8 @@ class PoseTransfer:
                 pixels and visibility.
             target_keypoints: the wanted pose in the same form, or a list of them (files or
                 tensors).
+            seed: of the noise, for methods that use noise.
+            sampling: the method's options of sampling, e.g. `steps=4`.
 
         Returns:
             The picture at the model's size, or one per wanted pose.
@@ -109,7 +186,7 @@ class PoseTransfer:
             target_keypoints[0] if target_keypoints else None, str | Path | Tensor
         )
         wanted: list[PoseLike] = target_keypoints if several else [target_keypoints]  # type: ignore[assignment, list-item]
-        made = list(self.frames(source, source_keypoints, wanted))
+        made = list(self.frames(source, source_keypoints, wanted, seed=seed, **sampling))
         return made if several else made[0]
 
     def frames(
@@ -118,19 +195,23 @@ class PoseTransfer:
         source_keypoints: PoseLike,
         poses: Iterable[PoseLike],
         batch_size: int = BATCH_SIZE,
+        *,
+        seed: int = 0,
+        **sampling: Any,
     ) -> Iterator[Image.Image]:
         """Yield the person of a picture in one pose after the other; see `generate`.
 
         Args:
-            source, source_keypoints: as in `generate`.
+            source, source_keypoints, seed, sampling: as in `generate`.
             poses: the wanted poses, however many: they are taken `batch_size` at a time.
             batch_size: how many pictures are made together.
 
         Raises:
             DataError: where a file cannot be used.
         """
-        for _, made in self.batches(source, source_keypoints, poses, batch_size):
-            yield from pictures(made.image)
+        made = self.batches(source, source_keypoints, poses, batch_size, seed=seed, **sampling)
+        for _, output in made:
+            yield from pictures(output.image)
 
     def batches(
         self,
@@ -138,33 +219,44 @@ class PoseTransfer:
         source_keypoints: PoseLike,
         poses: Iterable[PoseLike],
         batch_size: int = BATCH_SIZE,
+        *,
+        seed: int = 0,
+        **sampling: Any,
     ) -> Iterator[tuple[Batch, GeneratorOutput]]:
         """Yield what `frames` makes batch by batch: the input, whose `target` is the source, too.
 
-        The source is encoded once, and no more than one batch is in memory.
+        The source is encoded once, and no more than one batch is in memory. All pictures of one
+        source have the same noise: a clip does not flicker, and a pose gives the same picture alone
+        and among others.
         """
         picture = _picture(source)
+        own_size = (picture.height, picture.width)
+        given = self._source(picture, source_keypoints)
+        for some in chunks(poses, batch_size):
+            there = self._points(some, own_size)
+            many = {name: x.expand(len(there), *x.shape[1:]) for name, x in given.items()}
+            batch = Batch(
+                {
+                    **many,
+                    "target": many["source"],
+                    "target_keypoints": there,
+                    "target_pose": self.encoder(there, self.image_size),
+                }
+            )
+            yield batch, self.run(batch, seed=seed, **sampling)
+
+    def _source(self, picture: Image.Image, keypoints: PoseLike) -> dict[str, Tensor]:
+        """Return what is known from the source, each with one sample."""
         own_size = (picture.height, picture.width)
         height, width = self.image_size
         if own_size != self.image_size:
             picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        image = as_tensor(picture)[None].to(self.device).float() / 127.5 - 1
-        here = self._points([source_keypoints], own_size)
-        source_pose = self.encoder(here, self.image_size)
-        code = self._runner.encode(image, source_pose)
-        for some in chunks(poses, batch_size):
-            there = self._points(some, own_size)
-            target_pose = self.encoder(there, self.image_size)
-            images = image.expand(len(there), -1, -1, -1)
-            batch = Batch(
-                source=images,
-                target=images,
-                source_keypoints=here.expand(len(there), -1, -1),
-                target_keypoints=there,
-                source_pose=source_pose.expand(len(there), -1, -1, -1),
-                target_pose=target_pose,
-            )
-            yield batch, self._runner.go_on(code, target_pose)
+        points = self._points([keypoints], own_size)
+        return {
+            "source": as_tensor(picture)[None].to(self.device).float() / 127.5 - 1,
+            "source_keypoints": points,
+            "source_pose": self.encoder(points, self.image_size),
+        }
 
     def _points(self, poses: Sequence[PoseLike], own_size: tuple[int, int]) -> Tensor:
         """Return keypoints (B, K, 3) in pixels of the model's size, on the device."""
@@ -182,13 +274,13 @@ class PoseTransfer:
         if isinstance(pose, Pose):
             return pose
         if isinstance(pose, str | Path):
-            return read_pose(Path(pose), self.layout)
+            return read_pose(Path(pose), self.skeleton)
         points = torch.as_tensor(pose, dtype=torch.float32)
-        wanted = (len(layout(self.layout)), 3)
+        wanted = (len(skeleton_named(self.skeleton)), 3)
         if points.shape != wanted or not points.isfinite().all():
             raise DataError(
                 f"keypoints of shape {tuple(points.shape)}: finite numbers of shape {wanted} are "
-                f"expected, x, y and visibility of the joints of {self.layout}."
+                f"expected, x, y and visibility of the joints of {self.skeleton}."
             )
         return Pose(points)
 
@@ -217,8 +309,7 @@ def load_model(
             which versions it was made with.
     """
     speed = Speed(precision, compile, fold, cpu_kernels)
-    config, generator, encoder = rebuild(find(path))
-    return PoseTransfer(config, generator, encoder, device, speed)
+    return PoseTransfer(*rebuild(find(path)), device, speed)
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

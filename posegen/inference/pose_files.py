@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from posegen.core.errors import DataError
-from posegen.poses.layouts import Layout, layout
+from posegen.core.skeletons import Skeleton, skeleton
 from posegen.weights.files import write_json
 
 
@@ -59,7 +59,7 @@ def read_pose(path: Path, expected: str) -> Pose:
     found = content.get("layout", expected)
     if found != expected:
         raise DataError(f"{path}: its layout is {found!r} and the model reads {expected!r}.")
-    return Pose(_keypoints(content["keypoints"], layout(expected), path), _size(content, path))
+    return Pose(_keypoints(content["keypoints"], skeleton(expected), path), _size(content, path))
 
 
 def write_pose(path: Path, keypoints: Tensor, size: tuple[int, int], layout_name: str) -> None:
@@ -71,7 +71,7 @@ def write_pose(path: Path, keypoints: Tensor, size: tuple[int, int], layout_name
     write_json(path, {"layout": layout_name, "size": list(size), "keypoints": points})
 
 
-def _keypoints(rows: list[Any], joints: Layout, path: Path) -> Tensor:
+def _keypoints(rows: list[Any], joints: Skeleton, path: Path) -> Tensor:
     if len(rows) != len(joints):
         raise DataError(f"{path}: {len(rows)} keypoints where {joints.name} has {len(joints)}.")
     points = torch.zeros(len(joints), 3)

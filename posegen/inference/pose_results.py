@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from posegen.core.skeletons import skeleton
 from posegen.data.posing import Posed
 from posegen.inference.pose_files import write_pose
 from posegen.poses.draw import draw_pose_on
-from posegen.poses.formats import AnnotationWriter
-from posegen.poses.layouts import layout
+from posegen.poses.formats.published import AnnotationWriter
 
 
 class PoseResults:
@@ -42,7 +42,7 @@ class PoseResults:
         resume: bool = False,
     ) -> None:
         self._draw, self._json = draw, json
-        self._layout = layout(layout_name)
+        self._layout = skeleton(layout_name)
         self._writer = AnnotationWriter(out, resume) if out else None
         self._places: dict[Path, str] = {}
         self.done = frozenset(self._writer.names if self._writer else ())

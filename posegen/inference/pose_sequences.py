@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from posegen.core.errors import DataError
+from posegen.core.skeletons import skeleton
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.poses.conversions import convert
 from posegen.poses.formats import read_poses
-from posegen.poses.layouts import layout
 
 
 class PoseSequence:
@@ -53,12 +53,12 @@ class PoseSequence:
                     self.empty.append(name)
 
     def _poses(self, file: Path) -> Iterator[tuple[str, Pose]]:
-        if _is_ours(file, len(layout(self.layout))):
+        if _is_ours(file, len(skeleton(self.layout))):
             pose = read_pose(file, self.layout)
             yield file.stem, Pose(pose.keypoints, pose.size or self.size)
             return
         for record in read_poses(file, size_of=lambda _: self.size):
-            keypoints = convert(record.keypoints, record.layout, self.layout)
+            keypoints = convert(record.keypoints, record.skeleton, self.layout)
             yield Path(record.name).stem, Pose(keypoints, record.size)
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 from posegen.core.batches import Batch, GeneratorOutput
+from posegen.core.skeletons import skeleton
 from posegen.inference.grids import pictures, sample_grid
 from posegen.inference.model import BATCH_SIZE, PoseLike, PoseTransfer
-from posegen.poses.layouts import layout
 
 
 class Results:
@@ -26,6 +24,7 @@ class Results:
         out: folder of the pictures, `SOURCE_POSE.png`, and of the sheet, `SOURCE_grid.png`; None
             writes neither.
         rows: how many poses the sheet shows at most; 0 for no sheet.
+        seed: of the noise, where the method uses noise.
 
     Attributes:
         written: the files, in order.
@@ -39,9 +38,11 @@ class Results:
         source_pose: Path,
         out: Path | None,
         rows: int = 0,
+        *,
+        seed: int = 0,
     ) -> None:
         self._model, self._source, self._source_pose = model, source, source_pose
-        self._out, self._rows = out, rows
+        self._out, self._rows, self._seed = out, rows, seed
         self._shown: list[tuple[Batch, GeneratorOutput]] = []
         self._names: Counter[str] = Counter()
         self.written: list[Path] = []
@@ -66,7 +67,9 @@ class Results:
                 names.append(name)
                 yield pose
 
-        made = self._model.batches(self._source, self._source_pose, noting(), batch_size)
+        made = self._model.batches(
+            self._source, self._source_pose, noting(), batch_size, seed=self._seed
+        )
         for batch, output in made:
             if sum(len(shown) for shown, _ in self._shown) < self._rows:
                 self._shown.append((batch, output))
@@ -93,10 +96,9 @@ class Results:
 
     def _sheet(self) -> Image.Image:
         batches, outputs = zip(*self._shown, strict=True)
-        fields = {
-            name: torch.cat([getattr(batch, name) for batch in batches])[: self._rows]
-            for name, value in vars(batches[0]).items()
-            if isinstance(value, Tensor)
+        tensors = {
+            name: torch.cat([batch[name] for batch in batches])[: self._rows]
+            for name in batches[0].tensors
         }
         images = torch.cat([output.image for output in outputs])[: self._rows]
         aux = {
@@ -104,8 +106,8 @@ class Results:
             for name in outputs[0].aux
         }
         return sample_grid(
-            replace(batches[0], **fields),
+            Batch(tensors),
             GeneratorOutput(images, aux),
-            layout(self._model.layout),
+            skeleton(self._model.skeleton),
             target=False,
         )

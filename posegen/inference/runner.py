@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from posegen.compute.kernels import use_cpu_kernels
 from posegen.config import Precision
 from posegen.core.batches import GeneratorOutput, TaskInfo
 from posegen.core.contracts import Generator
 from posegen.core.errors import ConfigError
+from posegen.core.fields import other_inputs, source_inputs
 from posegen.inference.folding import folded, sharing_copy
 
 _TYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -68,7 +70,11 @@ class _Steps(NamedTuple):
 
 
 class Runner:
-    """Runs a generator for images; it never takes gradients.
+    """Runs a generator for a method that samples; it never takes gradients.
+
+    It is called as the generator itself (`posegen.core.Network`). A batch that shows one person in
+    many poses has its source tensors expanded from one; what they give is computed once, and kept
+    as long as the same person comes.
 
     Args:
         generator: in evaluation mode; it is left as it is.
@@ -77,21 +83,23 @@ class Runner:
         speed: how it is run.
 
     Attributes:
+        inputs: the generator's.
         folded: how many batch norms were folded.
     """
 
     def __init__(
         self, generator: Generator, task: TaskInfo, device: torch.device, speed: Speed
     ) -> None:
+        self.inputs = generator.inputs
         self._dtype = _TYPES[speed.precision]
         last = device.type in _CHANNELS_LAST
-        self._layout = torch.channels_last if last else torch.contiguous_format
+        self._memory_format = torch.channels_last if last else torch.contiguous_format
         network, self.folded = sharing_copy(generator), 0
         if speed.fold:
             network, self.folded = folded(generator, task)
         if self._dtype != torch.float32:
             network = copy.deepcopy(network)  # the original keeps its own numbers
-        network.to(dtype=self._dtype, memory_format=self._layout)  # type: ignore[call-overload]
+        convert(network, self._dtype, self._memory_format)
         self._compiled = speed.compile
         self._small = self._large = _Steps.of(network, speed.compile)
         if device.type == "cpu" and speed == Speed(fold=speed.fold):  # in full, not compiled
@@ -99,40 +107,99 @@ class Runner:
             use_cpu_kernels(other)
             self._large = _Steps.of(other, compiled=False)
         self._widest = 0  # pictures of the largest batch so far
+        self._person: tuple[dict[str, Tensor], tuple[Tensor, ...]] | None = None
 
     @torch.inference_mode()
-    def run(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> GeneratorOutput:
-        """Generate for pairs; as `Generator.forward`, and the result is float32."""
-        filled = map(self._filled, (source, source_pose, target_pose))
-        return self._finished(self._for(source).whole(*self._ready(*filled)), len(source))
+    def __call__(self, **inputs: Tensor) -> GeneratorOutput:
+        """Generate; as `Generator.forward`, and the result is float32."""
+        source = {name: inputs[name] for name in source_inputs(self.inputs)}
+        if _is_one_person(source):
+            rest = {name: inputs[name] for name in other_inputs(self.inputs)}
+            return self.generate_from(self.encode_source(**source), **rest)
+        count = _count(inputs)
+        made = self._for(inputs).whole(**self._ready(self._filled(inputs)))
+        return _finished(made, count)
 
     @torch.inference_mode()
-    def encode(self, source: Tensor, source_pose: Tensor) -> tuple[Tensor, ...]:
-        """Do once what many poses of one person share; both of batch size 1."""
-        code: tuple[Tensor, ...] = self._for(source).encode(*self._ready(source, source_pose))
-        return code
+    def encode_source(self, **inputs: Tensor) -> tuple[Tensor, ...]:
+        """As `Generator.encode_source`; of one person, what was computed last is kept."""
+        if not _is_one_person(inputs):
+            return self._for(inputs).encode(**self._ready(inputs))
+        if self._person is None or not _are_same(self._person[0], inputs):
+            one = {name: tensor[:1] for name, tensor in inputs.items()}
+            self._person = inputs, self._for(one).encode(**self._ready(one))
+        count = _count(inputs)
+        return tuple(part.expand(count, *part.shape[1:]) for part in self._person[1])
 
     @torch.inference_mode()
-    def go_on(self, code: Sequence[Tensor], target_pose: Tensor) -> GeneratorOutput:
-        """Generate for poses (B, C, H, W) of the person that `encode` has seen."""
-        (poses,) = self._ready(self._filled(target_pose))
-        expanded = tuple(part.expand(len(poses), *part.shape[1:]) for part in code)
-        return self._finished(self._for(poses).go_on(expanded, poses), len(target_pose))
+    def generate_from(self, code: tuple[Tensor, ...], **inputs: Tensor) -> GeneratorOutput:
+        """As `Generator.generate_from`, and the result is float32."""
+        count = _count(inputs)
+        filled = self._filled(inputs)
+        missing = _count(filled) - count
+        if missing:
+            code = tuple(torch.cat([p, p[-1:].expand(missing, *p.shape[1:])]) for p in code)
+        return _finished(self._for(filled).go_on(code, **self._ready(filled)), count)
 
-    def _for(self, images: Tensor) -> _Steps:
-        pixels = len(images) * images.shape[-2] * images.shape[-1]
+    def _for(self, inputs: Mapping[str, Tensor]) -> _Steps:
+        pixels = max(x.numel() // x.shape[1] if x.dim() == 4 else 0 for x in inputs.values())
         return self._large if pixels >= LARGE else self._small
 
-    def _ready(self, *images: Tensor) -> list[Tensor]:
-        return [image.to(dtype=self._dtype, memory_format=self._layout) for image in images]
+    def _ready(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Bring images, masks and maps to the network's format; points and vectors stay exact."""
+        return {
+            name: tensor.to(dtype=self._dtype, memory_format=self._memory_format)
+            if tensor.dim() == 4
+            else tensor
+            for name, tensor in inputs.items()
+        }
 
-    def _filled(self, images: Tensor) -> Tensor:
+    def _filled(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Fill a last, smaller batch up: a compiled network would be compiled again for it."""
-        self._widest = max(self._widest, len(images))
-        missing = self._widest - len(images) if self._compiled else 0
-        return torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
+        count = _count(inputs)
+        self._widest = max(self._widest, count)
+        missing = self._widest - count if self._compiled else 0
+        if not missing:
+            return dict(inputs)
+        return {
+            name: torch.cat([x, x[-1:].expand(missing, *x.shape[1:])]) for name, x in inputs.items()
+        }
 
-    @staticmethod
-    def _finished(made: GeneratorOutput, count: int) -> GeneratorOutput:
-        aux = {name: value[:count].float() for name, value in made.aux.items()}
-        return GeneratorOutput(made.image[:count].float(), aux)
+
+def convert(network: Generator, dtype: torch.dtype, memory_format: torch.memory_format) -> None:
+    """Bring a network to a type and a memory format, but for what it keeps in float32."""
+    kept = {
+        name: tensor.clone()
+        for name, tensor in (*network.named_parameters(), *network.named_buffers())
+        if any(fnmatchcase(name, pattern) for pattern in network.float32)
+    }
+    network.to(dtype=dtype, memory_format=memory_format)  # type: ignore[call-overload]
+    for name, tensor in kept.items():
+        owner, _, key = name.rpartition(".")
+        module = network.get_submodule(owner)
+        if key in module._buffers:
+            module._buffers[key] = tensor
+        else:
+            module._parameters[key] = nn.Parameter(tensor, requires_grad=False)
+
+
+def _count(inputs: Mapping[str, Tensor]) -> int:
+    return next(iter(inputs.values())).shape[0]
+
+
+def _is_one_person(source: Mapping[str, Tensor]) -> bool:
+    """Whether all tensors are one sample, expanded (which takes no memory)."""
+    return bool(source) and all(x.shape[0] == 1 or x.stride(0) == 0 for x in source.values())
+
+
+def _are_same(before: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bool:
+    """Whether tensors are the very same memory; those before are kept, so none can be reused."""
+    return all(
+        before[name].data_ptr() == x.data_ptr() and before[name].shape[1:] == x.shape[1:]
+        for name, x in now.items()
+    )
+
+
+def _finished(made: GeneratorOutput, count: int) -> GeneratorOutput:
+    aux = {name: value[:count].float() for name, value in made.aux.items()}
+    return GeneratorOutput(made.image[:count].float(), aux)

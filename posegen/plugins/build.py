@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -43,23 +43,31 @@ def validate(cls: type[Any], options: Mapping[str, Any], where: str, what: str) 
         path = [str(part) for part in first["loc"]]
         key = ".".join([where, *path] if where else path)
         if first["type"] == "extra_forbidden":
-            known = _fields_at(cls, path[:-1])
+            known = fields_at(cls, first["loc"][:-1])
             near = suggest(path[-1], known) if known else "it takes none."
             raise ConfigError(f"{key}: {what} has no such option; {near}") from None
         if first["type"] == "missing":
             raise ConfigError(
                 f"{key}: {what} needs a value; give it with `--set {key}=…`."
             ) from None
-        reason = first["msg"].removeprefix("Value error, ")
-        given = first["input"]
-        raise ConfigError(f"{key}={given}: {reason[0].lower()}{reason[1:]}.") from None
+        raise ConfigError(f"{key}={first['input']}: {reason(first)}.") from None
 
 
-def _fields_at(cls: Any, path: list[str]) -> list[str]:
+def reason(problem: Any) -> str:
+    """Return what pydantic says is wrong, as a part of a sentence."""
+    text: str = problem["msg"].removeprefix("Value error, ")
+    return text[0].lower() + text[1:]
+
+
+def fields_at(cls: Any, path: Iterable[str | int]) -> list[str]:
+    """Return the names of the fields that there are at a place within a pydantic class."""
     for part in path:
-        field = getattr(cls, "model_fields", {}).get(part)
-        cls = field.annotation if field else None
-    return list(getattr(cls, "model_fields", {}))
+        if isinstance(part, str):
+            field = getattr(cls, "model_fields", {}).get(part)
+            types = (field.annotation, *get_args(field.annotation)) if field else ()
+            cls = next((one for one in types if hasattr(one, "model_fields")), None)
+    fields = getattr(cls, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
 
 
 def build(registry: Registry, kind: Kind, name: str, config: Config, *context: Any) -> Any:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from posegen.core.errors import ConfigError, suggest
-from posegen.plugins.entries import CatalogueFile, CatalogueScore, Entry, PluginEntry, WeightsEntry
+from posegen.plugins.build import fields_at, reason
+from posegen.plugins.entries import CatalogueFile, PluginEntry, WeightsEntry
 
 VARIABLE = "POSEGEN_REGISTRY"
 
@@ -39,12 +39,9 @@ class Catalogue:
 
     def add(self, content: CatalogueFile, file: Path) -> None:
         """Add a file's entries; those of the same name are replaced, and that is noted."""
-        tables: list[tuple[str, dict[str, Any], Iterable[Entry]]] = [
-            ("plugin", self.plugins, content.plugin),
-            ("weights", self.weights, content.weights),
-        ]
-        for table, known, entries in tables:
-            for entry in entries:
+        for table in ("plugin", "weights"):
+            known = self.plugins if table == "plugin" else self.weights
+            for entry in getattr(content, table):
                 if entry.name in known and known[entry.name] != entry:
                     old = self.origin[table, entry.name]
                     self.clashes.append(f"{table} {entry.name!r} of {old} is replaced by {file}.")
@@ -124,19 +121,18 @@ def read(file: Path, *, strict: bool = False) -> CatalogueFile:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: not readable as TOML ({error}).") from None
     try:
-        content = CatalogueFile.model_validate(tree)
+        content = CatalogueFile.model_validate(tree, extra="forbid" if strict else "ignore")
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(
-            f"{file}: {_where(tree, first['loc'])}: {reason[0].lower()}{reason[1:]}."
-        ) from None
+        problem = f"{reason(first)}."
+        if first["type"] == "extra_forbidden":
+            *above, key = first["loc"]
+            problem = f"no such key; {suggest(str(key), fields_at(CatalogueFile, above))}"
+        raise ConfigError(f"{file}: {_where(tree, first['loc'])}: {problem}") from None
     for table, entries in (("plugin", content.plugin), ("weights", content.weights)):
         names = [entry.name for entry in entries]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ConfigError(f"{file}: {table} {min(twice)!r}: name: it is there twice.")
-    if strict and (unknown := _unknown(tree)):
-        raise ConfigError(f"{file}: {unknown}")
     return content
 
 
@@ -149,24 +145,3 @@ def _where(tree: dict[str, Any], path: tuple[int | str, ...]) -> str:
     title = repr(name) if isinstance(name, str) else f"number {path[1] + 1}"
     key = ".".join(str(part) for part in path[2:])
     return f"{path[0]} {title}" + (f": {key}" if key else "")
-
-
-def _unknown(tree: dict[str, Any]) -> str:
-    """Return a sentence about the first key that no entry has; empty where all are known."""
-    tables: dict[str, type[BaseModel]] = {"plugin": PluginEntry, "weights": WeightsEntry}
-    known = {"schema", *tables}
-    for key in tree:
-        if key not in known:
-            return f"{key}: no such key; {suggest(key, known)}"
-    for table, cls in tables.items():
-        for index, entry in enumerate(tree.get(table, [])):
-            for key in entry:
-                if key not in cls.model_fields:
-                    where = _where(tree, (table, index, key))
-                    return f"{where}: no such key; {suggest(key, cls.model_fields)}"
-            for number, score in enumerate(entry.get("scores", [])):
-                for key in score:
-                    if key not in CatalogueScore.model_fields:
-                        where = _where(tree, (table, index, "scores", number, key))
-                        return f"{where}: no such key; {suggest(key, CatalogueScore.model_fields)}"
-    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,6 +10,9 @@ from typing import Any
 
 from posegen.core.errors import PluginError, suggest
 from posegen.core.specs import Kind, Spec
+
+#: The distribution whose component names are reserved.
+OWN = "posegen"
 
 
 @dataclass
@@ -35,26 +39,36 @@ class PluginRecord:
 
 @dataclass(frozen=True)
 class Component:
-    """A component that can be used: its spec, and the plugin it is from."""
+    """A component that can be used: its spec, and the plugin it is from.
+
+    What a spec names is imported here; a PluginError says which package's import failed.
+    """
 
     spec: Spec
     record: PluginRecord
 
     def load(self) -> Any:
-        """Import and return what the spec's `target` names.
-
-        Raises:
-            PluginError: where the import fails.
-        """
-        return _import(self.spec.target, self)
+        """Return what the spec's `target` names."""
+        return self._import(self.spec.target)
 
     def load_config(self) -> Any:
-        """Import and return the configuration class, or None where the component has none.
+        """Return the configuration class, or None where the component has none."""
+        return None if self.spec.config is None else self._import(self.spec.config)
 
-        Raises:
-            PluginError: where the import fails.
-        """
-        return None if self.spec.config is None else _import(self.spec.config, self)
+    def load_sampling(self) -> Any:
+        """Return the class of a method's sampling options, or None where it has none."""
+        sampling = getattr(self.spec, "sampling", None)
+        return None if sampling is None else self._import(sampling)
+
+    def _import(self, target: str) -> Any:
+        module, _, attribute = target.partition(":")
+        try:
+            return getattr(import_module(module), attribute)
+        except Exception as error:
+            raise PluginError(
+                f"{self.spec.kind} {self.spec.name!r} of {self.record.package} "
+                f"{self.record.version} cannot be loaded: {type(error).__name__}: {error}."
+            ) from error
 
 
 class Registry:
@@ -65,44 +79,38 @@ class Registry:
     that says how to choose. Both are listed in `clashes`.
     """
 
-    def __init__(self, records: Iterable[PluginRecord], own: str = "posegen") -> None:
+    def __init__(self, records: Iterable[PluginRecord]) -> None:
         self.records = tuple(records)
         self.clashes: list[str] = []
-        self._components: dict[Kind, dict[str, Component]] = {kind: {} for kind in Kind}
-        self._ambiguous: dict[tuple[Kind, str], list[Component]] = {}
+        self._brought: dict[tuple[Kind, str], list[Component]] = defaultdict(list)
         for record in self.records:
             for spec in record.specs:
-                self._add(Component(spec, record), own)
+                self._add(Component(spec, record))
 
-    def _add(self, new: Component, own: str) -> None:
+    def _add(self, new: Component) -> None:
         kind, name = new.spec.kind, new.spec.name
-        old = self._components[kind].get(name)
-        rivals = self._ambiguous.get((kind, name))
-        if old is None and rivals is None:
-            self._components[kind][name] = new
-            return
-        if old is not None and old.record.package == own:
+        rivals = self._brought[kind, name]
+        if rivals and rivals[0].record.package == OWN:
             self.clashes.append(
                 f"{kind} {name!r} of {new.record.package} is left out: posegen's own names are "
                 "reserved."
             )
             return
-        rivals = rivals or [self._components[kind].pop(name)]
         rivals.append(new)
-        self._ambiguous[kind, name] = rivals
-        packages = " and ".join(sorted({rival.record.package for rival in rivals}))
-        self.clashes.append(
-            f"{kind} {name!r} is brought by {packages}; choose with "
-            "POSEGEN_DISABLE_PLUGINS=PACKAGE."
-        )
+        if len(rivals) > 1:
+            self.clashes.append(
+                f"{kind} {name!r} is brought by {' and '.join(_packages(rivals))}; choose with "
+                "POSEGEN_DISABLE_PLUGINS=PACKAGE."
+            )
 
     def names(self, kind: Kind) -> list[str]:
         """Return the sorted names of a kind."""
-        return sorted(self._components[kind])
+        brought = self._brought.items()
+        return sorted(name for (of, name), rivals in brought if of is kind and len(rivals) == 1)
 
     def components(self, kind: Kind) -> list[Component]:
         """Return the components of a kind, sorted by name."""
-        return [self._components[kind][name] for name in self.names(kind)]
+        return [self._brought[kind, name][0] for name in self.names(kind)]
 
     def get(self, kind: Kind, name: str) -> Component:
         """Return a component.
@@ -111,10 +119,11 @@ class Registry:
             PluginError: where the name is unknown (with the nearest ones, and the plugins that are
                 broken and may have had it), or brought by two packages.
         """
-        if name in self._components[kind]:
-            return self._components[kind][name]
-        if (kind, name) in self._ambiguous:
-            packages = sorted({c.record.package for c in self._ambiguous[kind, name]})
+        rivals = self._brought.get((kind, name), [])
+        if len(rivals) == 1:
+            return rivals[0]
+        if rivals:
+            packages = _packages(rivals)
             raise PluginError(
                 f"{kind} {name!r} is brought by {' and by '.join(packages)}; uninstall one, or set "
                 f"POSEGEN_DISABLE_PLUGINS={packages[0]} to use the other."
@@ -124,19 +133,11 @@ class Registry:
         from posegen.plugins import catalogue
 
         plugins = catalogue.load().plugins.values()
-        offers = [entry.name for entry in plugins if name in entry.components.get(kind, ())]
-        if offers:
+        if offers := [entry.name for entry in plugins if name in entry.components.get(kind, ())]:
             tail += f" The catalogue has it: `posegen plugins install {offers[0]}`."
         near = suggest(name, self.names(kind), none="none is installed.")
         raise PluginError(f"no {kind} {name!r}; {near}{tail}")
 
 
-def _import(target: str, component: Component) -> Any:
-    module, _, attribute = target.partition(":")
-    try:
-        return getattr(import_module(module), attribute)
-    except Exception as error:
-        raise PluginError(
-            f"{component.spec.kind} {component.spec.name!r} of {component.record.package} "
-            f"{component.record.version} cannot be loaded: {type(error).__name__}: {error}."
-        ) from error
+def _packages(components: Iterable[Component]) -> list[str]:
+    return sorted({component.record.package for component in components})

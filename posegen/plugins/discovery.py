@@ -7,37 +7,20 @@ recorded with its reason, and everything else works.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from collections.abc import Iterable
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
-from typing import Any
 
 import pluggy
 
 from posegen.core.errors import PluginError
 from posegen.core.specs import CONTRACTS, Spec
-from posegen.plugins import hookspecs
-from posegen.plugins.components import PluginRecord, Registry
+from posegen.plugins.components import OWN, PluginRecord, Registry
+from posegen.plugins.hookspecs import HOOKS, SPECIFICATIONS
 
 GROUP = "posegen"
-#: The distribution whose component names are reserved.
-OWN = "posegen"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a plugin module may be loaded from."""
-
-    plugin: str
-    package: str
-    version: str
-    module: str
-    load: Callable[[], Any] = field(repr=False)
 
 
 def discover(
@@ -59,30 +42,26 @@ def discover(
         PluginError: where a module of `modules` cannot be loaded: the user asked for it by name.
     """
     blocked = set(disabled)
-    sources = _sources(entry_points(group=GROUP) if points is None else points)
     records: list[PluginRecord] = []
-    loaded: set[str] = set()
-    for source in sources:
-        if source.package != OWN and not third_party:
+    for record, point in _installed(entry_points(group=GROUP) if points is None else points):
+        own = record.package == OWN
+        if not own and not third_party:
             continue
-        record = PluginRecord(source.plugin, source.package, source.version, source.module)
-        if {source.package, source.plugin} & blocked and source.package != OWN:
+        if not own and {record.package, record.plugin} & blocked:
             record.reason = "disabled"
         else:
-            _load(source, record)
-            loaded.add(source.module)
+            _load(record, point)
         records.append(record)
+    loaded = {record.module for record in records if record.reason != "disabled"}
     for name in modules:
         if name in loaded:
             continue  # an installed plugin named again: once is enough
-        load = partial(importlib.import_module, name)
-        source = Source(name, name, "(module)", name, load)
         record = PluginRecord(name, name, "(module)", name)
-        _load(source, record)
+        _load(record, EntryPoint(name, name, GROUP))
         if record.reason:
             raise PluginError(f"--plugin {name}: {record.reason}.")
         records.append(record)
-    return Registry(records, own=OWN)
+    return Registry(records)
 
 
 @lru_cache(maxsize=1)
@@ -105,73 +84,64 @@ def registry() -> Registry:
     )
 
 
-def _sources(points: Iterable[EntryPoint]) -> list[Source]:
-    found: dict[tuple[str, str, str], Source] = {}
+def _installed(points: Iterable[EntryPoint]) -> list[tuple[PluginRecord, EntryPoint]]:
+    """Return a record of each entry point, posegen's own first."""
+    pairs = {}
     for point in points:
-        distribution = point.dist
-        package = distribution.name if distribution else point.value.split(".")[0]
-        number = distribution.version if distribution else "?"
+        package = point.dist.name if point.dist else point.value.split(".")[0]
+        version = point.dist.version if point.dist else "?"
+        record = PluginRecord(point.name, package, version, point.module)
         # An editable install may be seen twice on sys.path: same package, same name, same value.
-        found[package, point.name, point.value] = Source(
-            point.name, package, number, point.module, point.load
-        )
-    return sorted(found.values(), key=lambda s: (s.package != OWN, s.package, s.plugin))
+        pairs[package != OWN, package, point.name, point.value] = (record, point)
+    return [pairs[key] for key in sorted(pairs)]
 
 
-def _load(source: Source, record: PluginRecord) -> None:
+def _load(record: PluginRecord, point: EntryPoint) -> None:
     """Import one plugin and call its hooks; on any failure, keep the reason in the record."""
-    before = set(sys.modules)
+    had_torch = "torch" in sys.modules
     try:
-        module = source.load()
+        module = point.load()
     except (Exception, SystemExit) as error:
-        record.reason = f"import failed: {type(error).__name__}: {_first_line(error)}"
+        record.reason = f"import failed: {type(error).__name__}: {_lines(error)[0]}"
         return
-    # A private manager per plugin: misspelt hooks and wrong signatures are attributed to it alone.
+    # A manager of its own: misspelt hooks and wrong signatures are this plugin's alone.
     manager = pluggy.PluginManager("posegen")
-    manager.add_hookspecs(hookspecs)
+    manager.add_hookspecs(SPECIFICATIONS)
     try:
-        manager.register(module, source.plugin)
+        manager.register(module, record.plugin)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        record.reason = f"not a posegen plugin: {_first_line(error)}"
+        record.reason = f"not a posegen plugin: {_lines(error)[-1]}"
         return
     if not manager.get_hookcallers(module):
-        record.reason = _no_hooks(module)
+        name = record.module
+        record.reason = f"module {name!r} has no function marked with @posegen.core.hookimpl"
         return
     specs: list[Spec] = []
-    for hook, expected in hookspecs.HOOKS.items():
+    for hook, cls in HOOKS.items():
         try:
             for returned in getattr(manager.hook, hook)():
-                specs.extend(_checked(spec, expected, hook) for spec in returned)
+                specs += [_checked(spec, cls, hook) for spec in returned]
         except Exception as error:
-            record.reason = f"{hook} failed: {_first_line(error)}"
+            record.reason = f"{hook} failed: {_lines(error)[0]}"
             return
     record.specs = tuple(specs)
-    record.heavy = "torch" in sys.modules and "torch" not in before
+    record.heavy = "torch" in sys.modules and not had_torch
 
 
-def _checked(spec: object, expected: type[Spec], hook: str) -> Spec:
-    if type(spec) is not expected:
-        raise PluginError(f"{hook} returned {type(spec).__name__} where {expected.__name__} is due")
-    assert isinstance(spec, Spec)
+def _checked(spec: object, cls: type[Spec], hook: str) -> Spec:
+    if type(spec) is not cls or not isinstance(spec, Spec):
+        raise PluginError(f"{hook} returned {type(spec).__name__} where {cls.__name__} is due")
     ours = CONTRACTS[spec.kind]
     if spec.contract != ours:
         fix = "upgrade posegen" if spec.contract > ours else "upgrade the plugin"
+        moving = " (its authors: docs/writing-a-plugin.md, 'Moving a plugin from contract 1 to 2')"
         raise PluginError(
             f"{spec.kind} {spec.name!r} was written for contract version {spec.contract}, and this "
-            f"posegen speaks {ours}; {fix}"
+            f"posegen speaks {ours}; {fix}{moving if spec.contract == 1 else ''}"
         )
     return spec
 
 
-def _no_hooks(module: ModuleType) -> str:
-    return f"module {module.__name__!r} has no function marked with @posegen.core.hookimpl"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (
-        lines[-1 if isinstance(error, pluggy.PluginValidationError) else 0]
-        if lines
-        else "no message"
-    )
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Annotated, Literal
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -14,21 +13,26 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from posegen.core.specs import CONTRACTS, Kind
 
 
-def _matching(pattern: str, told: str, text: str) -> str:
+def _matching(text: str, pattern: str, what: str) -> str:
     if not re.fullmatch(pattern, text, re.ASCII):
-        raise ValueError(f"{text!r} is not {told}")
+        raise ValueError(f"{text!r} is not {what}")
     return text
+
+
+def _like(pattern: str, what: str) -> AfterValidator:
+    """Accept texts of a pattern."""
+    return AfterValidator(lambda text: _matching(text, pattern, what))
 
 
 def _requirement(text: str) -> str:
     try:
-        wanted = Requirement(text)
+        requirement = Requirement(text)
     except InvalidRequirement as error:
         raise ValueError(f"{text!r} is no requirement ({str(error).splitlines()[0]})") from None
     # pip runs the code of anything but a wheel, already to find out what it would install.
-    if wanted.url and not re.fullmatch(r"https://[^#?]+\.whl", wanted.url):
-        raise ValueError(f"{wanted.url!r} is not the https address of a wheel")
-    return str(wanted)
+    if requirement.url:
+        _matching(requirement.url, r"https://[^#?]+\.whl", "the https address of a wheel")
+    return str(requirement)
 
 
 def licence_expression(text: str) -> str:
@@ -45,26 +49,13 @@ def licence_expression(text: str) -> str:
         ) from None
 
 
-def _web(text: str) -> str:
-    return _matching(r"https://[\w.-]+(?::\d+)?(?:/[!-~]*)?", "an https address", text)
-
-
 Name = Annotated[
-    str,
-    AfterValidator(
-        partial(
-            _matching, r"[a-z0-9][a-z0-9._-]{0,99}", "lower-case letters, digits, '.', '_', '-'"
-        )
-    ),
+    str, _like(r"[a-z0-9][a-z0-9._-]{0,99}", "lower-case letters, digits, '.', '_', '-'")
 ]
 Licence = Annotated[str, AfterValidator(licence_expression)]
-Web = Annotated[str, AfterValidator(_web)]
-Digest = Annotated[
-    str, AfterValidator(partial(_matching, r"[0-9a-f]{64}", "a sha256: 64 lower-case digits"))
-]
-Line = Annotated[
-    str, AfterValidator(partial(_matching, r"[^\x00-\x1f\x7f-\x9f]*", "one line of plain text"))
-]
+Web = Annotated[str, _like(r"https://[\w.-]+(?::\d+)?(?:/[!-~]*)?", "an https address")]
+Digest = Annotated[str, _like(r"[0-9a-f]{64}", "a sha256: 64 lower-case digits")]
+Line = Annotated[str, _like(r"[^\x00-\x1f\x7f-\x9f]*", "one line of plain text")]
 
 
 class Entry(BaseModel):
@@ -81,7 +72,9 @@ class PluginEntry(Entry):
     requirement: Annotated[str, AfterValidator(_requirement)] = Field(
         description="what pip installs (PEP 508)"
     )
-    contract: int = Field(ge=1, description="contract version that its components were written for")
+    contract: int = Field(
+        ge=1, description="highest contract version that its components were written for"
+    )
     licence: Licence = Field(description="SPDX expression of the code")
     homepage: Web | None = Field(default=None, description="where it is developed")
     components: dict[Kind, tuple[Name, ...]] = Field(
@@ -102,15 +95,14 @@ class PluginEntry(Entry):
     @property
     def misfit(self) -> str:
         """Why it cannot work with this posegen; empty where it can."""
-        ours = {kind: CONTRACTS[kind] for kind in self.kinds}
-        wrong = [kind for kind, number in ours.items() if number != self.contract]
-        if not wrong:
+        kind = max(self.kinds, key=lambda kind: CONTRACTS[kind])
+        ours = CONTRACTS[kind]
+        if self.contract == ours:
             return ""
-        number = ours[wrong[0]]
-        fix = "upgrade posegen" if self.contract > number else "a newer version of it is needed"
+        fix = "upgrade posegen" if self.contract > ours else "a newer version of it is needed"
         return (
-            f"written for version {self.contract} of the {wrong[0]} contract, and this posegen "
-            f"speaks {number}; {fix}"
+            f"written for version {self.contract} of the {kind} contract, and this posegen "
+            f"speaks {ours}; {fix}"
         )
 
 
@@ -148,8 +140,8 @@ class WeightsEntry(Entry):
         if sum(place is not None for place in (self.url, self.hub, self.path)) != 1:
             raise ValueError("give one of url, hub and path")
         if self.hub is not None:
-            _matching(r"[\w-][\w.-]*/[\w-][\w.-]*", "owner/name", self.hub)
-            _matching(r"[0-9a-f]{40}", "a commit (40 digits) as revision", self.revision or "")
+            _matching(self.hub, r"[\w-][\w.-]*/[\w-][\w.-]*", "owner/name")
+            _matching(self.revision or "", r"[0-9a-f]{40}", "a commit (40 digits) as revision")
         return self
 
 

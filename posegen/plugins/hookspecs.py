@@ -13,7 +13,7 @@ module must not import torch. A complete plugin module:
                 summary="A U-Net with skip connections.",
                 target="posegen_unet.model:UNet",
                 config="posegen_unet.config:UNetConfig",
-                contract=1,
+                contract=2,
             )
         ]
 """
@@ -24,83 +24,29 @@ from collections.abc import Iterable
 
 import pluggy
 
-from posegen.core.specs import (
-    ConverterSpec,
-    DatasetSpec,
-    DetectorSpec,
-    DiscriminatorSpec,
-    EncoderSpec,
-    GeneratorSpec,
-    LossSpec,
-    MethodSpec,
-    MetricSpec,
-    ModelSpec,
-    Spec,
-)
+from posegen.core import specs
 
-hookspec = pluggy.HookspecMarker("posegen")
-
-
-@hookspec
-def posegen_encoders() -> Iterable[EncoderSpec]:  # type: ignore[empty-body]
-    """Pose encoders: keypoints -> pose maps."""
-
-
-@hookspec
-def posegen_generators() -> Iterable[GeneratorSpec]:  # type: ignore[empty-body]
-    """Generator backbones."""
-
-
-@hookspec
-def posegen_discriminators() -> Iterable[DiscriminatorSpec]:  # type: ignore[empty-body]
-    """Discriminators."""
-
-
-@hookspec
-def posegen_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
-    """Loss terms of the generator."""
-
-
-@hookspec
-def posegen_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
-    """Metrics of `posegen eval`."""
-
-
-@hookspec
-def posegen_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
-    """Data sets and readers of data layouts."""
-
-
-@hookspec
-def posegen_detectors() -> Iterable[DetectorSpec]:  # type: ignore[empty-body]
-    """Pose detectors: image -> keypoints."""
-
-
-@hookspec
-def posegen_methods() -> Iterable[MethodSpec]:  # type: ignore[empty-body]
-    """Training methods."""
-
-
-@hookspec
-def posegen_models() -> Iterable[ModelSpec]:  # type: ignore[empty-body]
-    """Models: what can follow `--model`."""
-
-
-@hookspec
-def posegen_converters() -> Iterable[ConverterSpec]:  # type: ignore[empty-body]
-    """Converters of checkpoints that others published."""
-
-
-#: hook name -> the type of spec that it returns.
-HOOKS: dict[str, type[Spec]] = {
-    "posegen_encoders": EncoderSpec,
-    "posegen_generators": GeneratorSpec,
-    "posegen_discriminators": DiscriminatorSpec,
-    "posegen_losses": LossSpec,
-    "posegen_metrics": MetricSpec,
-    "posegen_datasets": DatasetSpec,
-    "posegen_detectors": DetectorSpec,
-    "posegen_methods": MethodSpec,
-    "posegen_models": ModelSpec,
-    "posegen_converters": ConverterSpec,
+#: hook -> the type of spec that it returns.
+HOOKS: dict[str, type[specs.Spec]] = {
+    "posegen_encoders": specs.EncoderSpec,
+    "posegen_generators": specs.GeneratorSpec,
+    "posegen_discriminators": specs.DiscriminatorSpec,
+    "posegen_losses": specs.LossSpec,
+    "posegen_metrics": specs.MetricSpec,
+    "posegen_datasets": specs.DatasetSpec,
+    "posegen_detectors": specs.DetectorSpec,
+    "posegen_methods": specs.MethodSpec,
+    "posegen_models": specs.ModelSpec,
+    "posegen_converters": specs.ConverterSpec,
+    "posegen_trackers": specs.TrackerSpec,
 }
+
+
+@pluggy.HookspecMarker("posegen")
+def _hook() -> Iterable[specs.Spec]:
+    """Take nothing, and return specs: what pluggy compares a plugin's functions with."""
+    raise NotImplementedError
+
+
+#: All of them, as pluggy takes them.
+SPECIFICATIONS = type("Specifications", (), {name: staticmethod(_hook) for name in HOOKS})

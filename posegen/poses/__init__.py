@@ -1,1 +1,1 @@
-"""Keypoint layouts and pose encoders."""
+"""Pose encoders, conversions between skeletons, drawings of poses, other programs' pose files."""

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posegen.core.config import Config
-
-
-class GaussianConfig(Config):
-    """Options of the `gaussian` encoder."""
-
-    layout: Literal["openpose18"] = Field(default="openpose18", description="keypoint layout")
-    sigma: float = Field(default=6.0, gt=0, description="standard deviation of the spot, in pixels")
 
 
 class OneHotConfig(Config):
     """Options of the `one-hot` encoder."""
 
-    layout: Literal["openpose18"] = Field(default="openpose18", description="keypoint layout")
+    skeleton: Literal["openpose18"] = Field(
+        default="openpose18", description="skeleton of the keypoints"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_key(cls, options: Any) -> Any:
+        """Take `layout`, as runs and weights before contract 2 have it, for `skeleton`."""
+        if not isinstance(options, dict) or "layout" not in options:
+            return options
+        layout, others = options["layout"], {k: v for k, v in options.items() if k != "layout"}
+        return (
+            {"skeleton": layout, **others} if others.get("skeleton", layout) == layout else options
+        )
+
+
+class GaussianConfig(OneHotConfig):
+    """Options of the `gaussian` encoder."""
+
+    sigma: float = Field(default=6.0, gt=0, description="standard deviation of the spot, in pixels")
 
 
 class KeypointRCNNConfig(Config):

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
 from torch import Tensor
 
-from posegen.poses.layouts import Layout
+from posegen.core.skeletons import Skeleton
 
 _OVERSAMPLING = 4  # PIL draws without anti-aliasing
 _SMALLEST = 512  # longer side in pixels that pictures are enlarged to
@@ -16,7 +16,7 @@ _LARGEST = 4096  # canvases are not oversampled beyond this
 
 
 def draw_pose(
-    keypoints: Tensor, size: tuple[int, int], layout: Layout, scale: int = 1
+    keypoints: Tensor, size: tuple[int, int], skeleton: Skeleton, scale: int = 1
 ) -> Image.Image:
     """Draw one person's keypoints.
 
@@ -24,7 +24,7 @@ def draw_pose(
         keypoints: (K, 3): x, y in pixels of an image of `size`, and visibility; joints of
             visibility 0 are left out, hidden ones (below 1) drawn darker.
         size: (H, W) of the image in pixels.
-        layout: says which joints a limb joins.
+        skeleton: says which joints a limb joins.
         scale: whole factor by which the drawing is larger than the image.
 
     Returns:
@@ -32,20 +32,14 @@ def draw_pose(
     """
     zoom = scale * _OVERSAMPLING
     canvas = Image.new("RGB", (size[1] * zoom, size[0] * zoom), (18, 20, 28))
-    _draw_limbs(canvas, keypoints, layout, zoom, max(1, round(canvas.height / 48)))
+    _draw_limbs(canvas, keypoints, skeleton, zoom, max(1, round(canvas.height / 48)))
     return canvas.resize((size[1] * scale, size[0] * scale), Image.Resampling.LANCZOS)
 
 
-def draw_pose_on(picture: Tensor, keypoints: Tensor, layout: Layout) -> Image.Image:
+def draw_pose_on(picture: Tensor, keypoints: Tensor, skeleton: Skeleton) -> Image.Image:
     """Draw one person's keypoints on their picture, which is dimmed.
 
-    Args:
-        picture: (3, H, W) uint8 RGB.
-        keypoints: (K, 3), as for `draw_pose`.
-        layout: says which joints a limb joins.
-
-    Returns:
-        An RGB picture, enlarged by a whole factor where the picture is small.
+    The picture is (3, H, W) uint8 RGB; the drawing is enlarged by a whole factor where it is small.
     """
     height, width = picture.shape[1:]
     scale = max(1, round(_SMALLEST / max(height, width)))
@@ -53,20 +47,20 @@ def draw_pose_on(picture: Tensor, keypoints: Tensor, layout: Layout) -> Image.Im
     ground = Image.fromarray(picture.permute(1, 2, 0).cpu().contiguous().numpy())
     canvas = ground.resize((width * zoom, height * zoom), Image.Resampling.BICUBIC)
     canvas = ImageEnhance.Brightness(canvas).enhance(0.7)
-    _draw_limbs(canvas, keypoints, layout, zoom, max(1, round(max(canvas.size) / 160)))
+    _draw_limbs(canvas, keypoints, skeleton, zoom, max(1, round(max(canvas.size) / 160)))
     return canvas.resize((width * scale, height * scale), Image.Resampling.LANCZOS)
 
 
 def _draw_limbs(
-    canvas: Image.Image, keypoints: Tensor, layout: Layout, zoom: int, thickness: int
+    canvas: Image.Image, keypoints: Tensor, skeleton: Skeleton, zoom: int, thickness: int
 ) -> None:
     """Draw on a canvas that is `zoom` times as large as the picture that the pixels count in."""
     pen = ImageDraw.Draw(canvas)
     points = np.asarray(keypoints.cpu(), dtype=np.float64)
     places = (points[:, :2] + 0.5) * zoom
-    for number, (a, b) in enumerate(layout.limbs):
+    for number, (a, b) in enumerate(skeleton.limbs):
         if points[a, 2] > 0 and points[b, 2] > 0:
-            colour = _colour(number / len(layout.limbs), min(points[a, 2], points[b, 2]))
+            colour = _colour(number / len(skeleton.limbs), min(points[a, 2], points[b, 2]))
             pen.line([tuple(places[a]), tuple(places[b])], fill=colour, width=thickness)
     radius = thickness * 0.75
     for number, (x, y) in enumerate(places):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from posegen.core.contracts import PoseEncoder
+from posegen.core.skeletons import skeleton
 from posegen.poses.config import GaussianConfig, OneHotConfig
-from posegen.poses.layouts import layout
 
 
 class GaussianEncoder(PoseEncoder):
@@ -23,8 +23,8 @@ class GaussianEncoder(PoseEncoder):
     """
 
     def __init__(self, config: GaussianConfig) -> None:
-        self.layout = config.layout
-        self.channels = len(layout(config.layout))
+        self.skeleton = config.skeleton
+        self.channels = len(skeleton(config.skeleton))
         self.sigma = config.sigma
 
     def __call__(self, keypoints: Tensor, size: tuple[int, int]) -> Tensor:
@@ -49,8 +49,8 @@ class OneHotEncoder(PoseEncoder):
     """
 
     def __init__(self, config: OneHotConfig) -> None:
-        self.layout = config.layout
-        self.channels = len(layout(config.layout))
+        self.skeleton = config.skeleton
+        self.channels = len(skeleton(config.skeleton))
 
     def __call__(self, keypoints: Tensor, size: tuple[int, int]) -> Tensor:
         """See `PoseEncoder`."""

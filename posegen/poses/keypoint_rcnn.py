@@ -40,33 +40,28 @@ class KeypointRCNN(PoseDetector):
             those of this network.
     """
 
-    layout = "coco17"
+    skeleton = "coco17"
 
     def __init__(self, config: KeypointRCNNConfig) -> None:
         self.config = config
-        self.network = build_network(config)
+        self.network = _network(config)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> list[Tensor]:
         """See `PoseDetector`."""
         network = self.network.to(images.device)
-        found = network([image.float() / 255 for image in images])
-        return [self._people(people) for people in found]
+        return [self._people(people) for people in network([i.float() / 255 for i in images])]
 
-    def _people(self, found: dict[str, Tensor]) -> Tensor:
-        keypoints = found["keypoints"][..., :2] - 0.5
-        seen = (found["keypoints_scores"] >= self.config.joint_score).to(keypoints.dtype)
-        sides = found["boxes"][:, 2:] - found["boxes"][:, :2]
-        order = (sides.prod(-1) * found["scores"]).argsort(descending=True, stable=True)
+    def _people(self, people: dict[str, Tensor]) -> Tensor:
+        keypoints = people["keypoints"][..., :2] - 0.5
+        seen = (people["keypoints_scores"] >= self.config.joint_score).to(keypoints.dtype)
+        sides = people["boxes"][:, 2:] - people["boxes"][:, :2]
+        order = (sides.prod(-1) * people["scores"]).argsort(descending=True, stable=True)
         return torch.cat([keypoints, seen[..., None]], dim=-1)[order]
 
 
-def build_network(config: KeypointRCNNConfig) -> Any:
-    """Return torchvision's network with its published weights, on the CPU, in evaluation mode.
-
-    Raises:
-        posegen.core.WeightsError: see `KeypointRCNN`.
-    """
+def _network(config: KeypointRCNNConfig) -> Any:
+    """Return torchvision's network with its published weights, on the CPU, in evaluation mode."""
     tensors = WEIGHTS.load(config.weights, OPTION)
     # Takes a second, and nothing else here needs it.
     from torchvision.models.detection import KeypointRCNN as Network

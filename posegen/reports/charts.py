@@ -52,8 +52,8 @@ def histogram(title: str, series: Sequence[Series]) -> Markup | None:
     if not shown:
         return None
     pooled = np.concatenate([values for _, values in shown])
-    wanted = len(np.histogram_bin_edges(pooled, bins="auto")) - 1
-    edges = np.histogram_bin_edges(pooled, bins=min(max(wanted, _BINS[0]), _BINS[1]))
+    count = len(np.histogram_bin_edges(pooled, bins="auto")) - 1
+    edges = np.histogram_bin_edges(pooled, bins=min(max(count, _BINS[0]), _BINS[1]))
     shares = [np.histogram(values, edges)[0] / len(values) * 100 for _, values in shown]
     axes = _Axes((edges[0], edges[-1]), (0.0, float(max(s.max() for s in shares))))
     body = [axes.draw("%")]
@@ -101,11 +101,10 @@ def curves(title: str, series: Sequence[Series]) -> Markup | None:
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return exponential averages over about a twentieth of the points.
+    """Return averages over about a twentieth of the points, those before and after alike."""
+    from scipy.ndimage import gaussian_filter1d
 
-    Half of each is of the points before and half of the points after, so that nothing lags behind.
-    """
-    return (_averaged(values) + _averaged(values[::-1])[::-1]) / 2
+    return np.asarray(gaussian_filter1d(values, len(values) / 40, mode="nearest"))
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -167,16 +166,6 @@ def _short(value: float) -> str:
     if abs(value) >= 10_000:
         return f"{value / 1000:g}k"
     return f"{value:g}".replace("-", "−")
-
-
-def _averaged(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each point's exponential average with those before it, the first ones unbiased."""
-    weight = 1 - 1 / max(1.0, len(values) / 20)
-    result, total, mass = np.empty_like(values), 0.0, 0.0
-    for place, value in enumerate(values):
-        total, mass = weight * total + value, weight * mass + 1
-        result[place] = total / mass
-    return result
 
 
 def _thinned(

@@ -1,34 +1,55 @@
-"""Which pairs a report shows, and their pictures inside the page."""
+"""The pictures of a section: which pairs are shown, and what the model attends to."""
 
 from __future__ import annotations
 
-import base64
-import io
+import logging
 import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
-#: How a picture is written, from exact to small: Pillow's options for WebP, and the scale.
-_STEPS: tuple[tuple[dict[str, Any], float], ...] = (
-    ({"lossless": True}, 1.0),
-    ({"quality": 90}, 1.0),
-    ({"quality": 75}, 1.0),
-    ({"quality": 60}, 1.0),
-    ({"quality": 60}, 0.5),
-    ({"quality": 40}, 0.25),
-)
+from posegen.core.errors import PosegenError
+from posegen.evaluation.grid import ARROWS, decimals
+from posegen.evaluation.result import ProtocolScores
+from posegen.reports.embedding import embed
+from posegen.reports.retrieval import PairPictures, find_pictures
+from posegen.reports.subjects import Section, Subject
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A pair to show: its place among the values, and why it is shown."""
+class Gallery:
+    """The pictures of a section.
+
+    Attributes:
+        column, leader: by which column of which subject pairs were chosen.
+        cards: worst, best and random pairs; see `_card`.
+        sortings: ways to sort them, the first of them as they are chosen: `key` of the cards'
+            values, `heading`, `label` and `direction`.
+        attention: attention maps of a few of the pairs: `label`, `target_name`, and `pictures` with
+            caption, small print and address.
+        exact: whether the pictures are exact, or compressed to keep the page small.
+        ratio: width over height of the pictures.
+    """
+
+    column: str
+    leader: str
+    cards: Sequence[Mapping[str, Any]]
+    sortings: Sequence[Mapping[str, str]]
+    attention: Sequence[Mapping[str, Any]]
+    exact: bool
+    ratio: float
+
+
+class Choice(NamedTuple):
+    """A pair to show: its place among the values, and why: "worst", "best" or "random"."""
 
     place: int
-    reason: str  # "worst", "best" or "random"
+    reason: str
 
 
 def choose(values: Sequence[float], direction: str, count: int, seed: int = 0) -> list[Choice]:
@@ -57,36 +78,171 @@ def choose(values: Sequence[float], direction: str, count: int, seed: int = 0) -
     ]
 
 
-def embed(pictures: Mapping[str, Image.Image], budget: int) -> tuple[dict[str, str], bool]:
-    """Write pictures as `data:` addresses that together stay within a budget.
-
-    All are written in the same way, the most exact one that fits. The last way, a quarter of the
-    size, is taken even where it does not.
+def make_gallery(
+    section: Section, count: int, by: str | None, budget: int, device: str
+) -> tuple[Gallery | None, list[str]]:
+    """Choose pairs and have their pictures again.
 
     Args:
-        pictures: name -> picture.
-        budget: bytes of text.
+        section: the subjects; the first one's scores choose the pairs.
+        count: how many pairs.
+        by: the column by which they are chosen; None for lpips where it was computed, else the
+            first.
+        budget: bytes of text that all pictures may take.
+        device: where models make their pictures.
 
     Returns:
-        name -> address, and whether the pictures are exact.
+        The gallery, or None where there is nothing to show; and a sentence for each subject whose
+        pictures could not be had.
     """
-    for options, scale in _STEPS:
-        encoded: dict[str, str] = {}
-        left = budget
-        for name, picture in pictures.items():
-            encoded[name] = _encoded(picture, options, scale)
-            left -= len(encoded[name])
-            if left < 0 and options is not _STEPS[-1][0]:
-                break  # on to the next way
-        else:
-            break
-    return encoded, options is _STEPS[0][0]
+    leader = section.subjects[0]
+    leading = _leading(leader, by)
+    if leading is None:
+        return None, [f"no gallery: {leader.label} has no {by or 'scores'} of each pair"]
+    protocol, columns = leading
+    values = {column: _values(section, protocol.title, column) for column in columns}
+    column, *_ = columns
+    chosen = choose(values[column][leader.label], columns[column], count)
+    made, problems = _find_all(section, chosen, device)
+    if not made:
+        return None, problems
+    labels, names = list(section.evaluations), section.names()
+    pairs = [
+        _Pair(*names[place], reason, {label: pictures[number] for label, pictures in made.items()})
+        for number, (place, reason) in enumerate(chosen)
+    ]
+    with_attention = list({pair.reason: pair for pair in reversed(pairs)}.values())[::-1]
+    shown = [picture for pair in pairs for picture in pair.pictures()]
+    shown += [
+        drawn.picture
+        for pair in with_attention
+        for pictures in pair.made.values()
+        for drawn in pictures.attention
+    ]
+    addresses, exact = embed({id(picture): picture for picture in shown}, budget)
+    cards = []
+    for pair, (place, _) in zip(pairs, chosen, strict=True):
+        here = {c: {label: values[c][label][place] for label in labels} for c in columns}
+        cards.append(_card(pair, labels, here, addresses))
+    gallery = Gallery(
+        column=column,
+        leader=leader.label,
+        cards=cards,
+        sortings=[
+            {
+                "key": f"{label}:{column}",
+                "heading": f"{column} {ARROWS[direction]}",
+                "label": label,
+                "direction": direction,
+            }
+            for column, direction in columns.items()
+            for label in labels
+        ],
+        attention=[row for pair in with_attention for row in _attention(pair, addresses)],
+        exact=exact,
+        ratio=pairs[0].target.width / pairs[0].target.height,
+    )
+    return gallery, problems
 
 
-def _encoded(picture: Image.Image, options: Mapping[str, Any], scale: float) -> str:
-    if scale != 1:
-        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    picture.save(file, format="WEBP", method=2, **options)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+class _Pair(NamedTuple):
+    """A chosen pair: its names, why it was chosen, and label -> what each subject has of it."""
+
+    source_name: str
+    target_name: str
+    reason: str
+    made: Mapping[str, PairPictures]
+
+    @property
+    def source(self) -> Image.Image | None:
+        return next((one.source for one in self.made.values() if one.source is not None), None)
+
+    @property
+    def target(self) -> Image.Image:
+        return next(iter(self.made.values())).target
+
+    def pictures(self) -> list[Image.Image]:
+        """Return every picture that its card shows."""
+        source = [] if self.source is None else [self.source]
+        return [*source, self.target, *(one.generated for one in self.made.values())]
+
+
+def _leading(leader: Subject, by: str | None) -> tuple[ProtocolScores, dict[str, str]] | None:
+    """Return the first protocol with such a column; its columns -> directions, that one first."""
+    for protocol in leader.evaluation.protocols:
+        names = list(protocol.per_image.get(protocol.own_row, {}))
+        first = by or ("lpips" if "lpips" in names else next(iter(names), None))
+        if first in names:
+            names.sort(key=lambda name: name != first)
+            scores = protocol.scores[protocol.own_row]
+            return protocol, {name: scores[name].direction for name in names}
+    return None
+
+
+def _values(section: Section, title: str, column: str) -> dict[str, list[float]]:
+    """Return label -> values on the section's common pairs, NaN where there is none."""
+    values = {label: [math.nan] * len(section.places) for label in section.evaluations}
+    for number, subject, protocol in section.under(title):
+        whole = protocol.values(protocol.own_row, column)
+        if whole is not None:
+            values[subject.label] = [whole[places[number]] for places in section.places]
+    return values
+
+
+def _find_all(
+    section: Section, chosen: Sequence[Choice], device: str
+) -> tuple[dict[str, list[PairPictures]], list[str]]:
+    """Return label -> pictures of the chosen pairs, and why some subjects have none."""
+    made, problems = {}, []
+    for number, subject in enumerate(section.subjects):
+        places = [section.places[choice.place][number] for choice in chosen]
+        try:
+            made[subject.label] = find_pictures(subject, places, device)
+        except Exception as error:  # a plugin's model or data set raises anything
+            _log.debug("no pictures of %s", subject.label, exc_info=error)
+            kind = "" if isinstance(error, PosegenError) else f"{type(error).__name__}: "
+            problems.append(f"no pictures of {subject.label}: {kind}{error}")
+    return made, problems
+
+
+def _card(
+    pair: _Pair,
+    labels: Sequence[str],
+    values: Mapping[str, Mapping[str, float]],
+    addresses: Mapping[int, str],
+) -> dict[str, Any]:
+    """Return a pair as the template shows it: names, addresses of pictures, and scores.
+
+    `made` and `shown` are label -> address of what the subject generated, and label -> the lines
+    below the picture; `scores` is key of a sorting -> value, only those that there are.
+    """
+    made = {label: addresses[id(one.generated)] for label, one in pair.made.items()}
+    card: dict[str, Any] = {
+        "source_name": pair.source_name,
+        "target_name": pair.target_name,
+        "reason": pair.reason,
+        "source": addresses.get(id(pair.source)),
+        "target": addresses[id(pair.target)],
+        "made": {label: made.get(label) for label in labels},
+        "shown": {label: [] for label in labels},
+        "scores": {},
+    }
+    for column, of_label in values.items():
+        for label, value in of_label.items():
+            if math.isfinite(value):
+                card["shown"][label].append(f"{column} {value:.{decimals(value)}f}")
+                card["scores"][f"{label}:{column}"] = value
+    return card
+
+
+def _attention(pair: _Pair, addresses: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Return a row of pictures for each subject that has attention maps."""
+    rows = []
+    for label, one in pair.made.items():
+        known = [("source", pair.source), ("target", pair.target), ("generated", one.generated)]
+        row = [(name, "", addresses[id(picture)]) for name, picture in known if picture]
+        for block, (picture, low, high) in enumerate(one.attention, 1):
+            row.append((f"block {block}", f"{low:.2f}–{high:.2f}", addresses[id(picture)]))
+        if one.attention:
+            rows.append({"label": label, "target_name": pair.target_name, "pictures": row})
+    return rows

@@ -1,8 +1,10 @@
-"""The page: one HTML file that needs nothing beside it."""
+"""The page: one HTML file that needs nothing beside it; and the same scores for a paper."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -13,17 +15,28 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from posegen.core.errors import ConfigError, suggest
-from posegen.evaluation.grid import Cell
+from posegen.evaluation.grid import Cell, decimals, make_grid
+from posegen.evaluation.render import SPREAD
+from posegen.evaluation.result import Evaluation
 from posegen.reports import views
 from posegen.reports.subjects import Section, Subject, sections
 
 #: What all pictures of a page may take, as text: it stays below about 8 MB.
 PICTURES_BUDGET = 6_500_000
 
+#: How many colours the page's style has; further subjects take them again.
+STYLES = 6
+
+_TEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"–": "--", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
+)
+
 
 @dataclass(frozen=True)
-class Report:
-    """A report that is ready to be written.
+class Page:
+    """A report that is ready to be written: one page.
 
     Attributes:
         html: the page.
@@ -39,10 +52,9 @@ def make_report(
     *,
     gallery: int = 24,
     by: str | None = None,
-    seed: int = 0,
     device: str = "cpu",
     on_progress: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> Page:
     """Make a page of evaluations.
 
     Subjects that were scored on the same data, in part at least, stand side by side; others get
@@ -52,7 +64,6 @@ def make_report(
         subjects: what `open_subjects` returned.
         gallery: how many pairs each section shows; 0 for none, and then no model is loaded.
         by: the column by which the pairs are chosen; by default lpips, or the first there is.
-        seed: of the pairs that are shown at random.
         device: where models make the pictures.
         on_progress: called with (sections done, sections in all).
 
@@ -60,13 +71,18 @@ def make_report(
         ConfigError: where no subject has values for each pair in the column `by`.
     """
     _check_column(subjects, by)
-    styles = {subject.label: f"s{n % views.STYLES}" for n, subject in enumerate(subjects)}
+    styles = {subject.label: f"s{n % STYLES}" for n, subject in enumerate(subjects)}
     grouped = sections(subjects)
     parts: list[dict[str, Any]] = []
     problems: list[str] = []
     for number, section in enumerate(grouped):
-        part, missing = _section(section, styles, gallery, by, len(grouped), seed, device)
-        parts.append(part)
+        shown, missing = None, list[str]()
+        if gallery:
+            from posegen.reports.gallery import make_gallery  # with torch, which the rest has not
+
+            budget = PICTURES_BUDGET // len(grouped)
+            shown, missing = make_gallery(section, gallery, by, budget, device)
+        parts.append({**_section(section, styles), "gallery": shown, "problems": missing})
         problems += missing
         if on_progress is not None:
             on_progress(number + 1, len(grouped))
@@ -80,16 +96,44 @@ def make_report(
         "sections": parts,
         "training": views.training(trained, styles),
         "trained": [subject.label for subject in trained],
-        "subjects": [
-            {
-                "label": subject.label,
-                "facts": views.facts(subject),
-                "unmatched": views.unmatched(subject),
-            }
-            for subject in subjects
-        ],
+        "subjects": subjects,
+        "facts": views.facts,
     }
-    return Report(_environment().get_template("report.html.j2").render(context), problems)
+    environment = _environment(autoescape=True)
+    return Page(environment.get_template("report.html.j2").render(context), problems)
+
+
+def latex_table(subjects: Mapping[str, Evaluation]) -> str:
+    """Return the scores of subjects (by label) as a LaTeX table for the package booktabs.
+
+    The best of each column under a protocol is bold, intervals are in small type, and the caption
+    names every protocol with its version.
+    """
+    grid = make_grid(subjects)
+    counts = sorted({evaluation.pairs for evaluation in subjects.values()})
+    pairs = " or ".join(f"{count:,}" for count in counts)
+    caption = f"Scores over {pairs} pairs under {'; '.join(grid.groups)}, by posegen."
+    if grid.has_spread:
+        caption += f" {SPREAD}."
+    template = _environment(autoescape=False).get_template("table.tex.j2")
+    return template.render(grid=grid, caption=caption)
+
+
+def csv_table(subjects: Mapping[str, Evaluation]) -> str:
+    """Return the scores of subjects (by label) as CSV, a line for each score, numbers in full."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    head = "subject,path,protocol,version,variant,row,column,metric,value,low,high,count"
+    writer.writerow([*head.split(","), "direction", "error"])
+    for label, evaluation in subjects.items():
+        for protocol in evaluation.protocols:
+            about = [label, evaluation.subject.get("path"), protocol.name, protocol.version]
+            for row, scores in protocol.scores.items():
+                for column, score in scores.items():
+                    named = [*about, protocol.variant, row, column, score.metric, score.value]
+                    interval = score.interval or (None, None)
+                    writer.writerow([*named, *interval, score.count, score.direction, score.error])
+    return buffer.getvalue()
 
 
 def _check_column(subjects: Sequence[Subject], by: str | None) -> None:
@@ -106,23 +150,9 @@ def _check_column(subjects: Sequence[Subject], by: str | None) -> None:
         )
 
 
-def _section(
-    section: Section,
-    styles: dict[str, str],
-    gallery: int,
-    by: str | None,
-    parts: int,
-    seed: int,
-    device: str,
-) -> tuple[dict[str, Any], list[str]]:
-    """Return what the template needs to know of a section, and what is missing in it."""
-    shown, problems = None, list[str]()
-    if gallery:
-        from posegen.reports.showcase import make_gallery  # with torch, which the rest has not
-
-        budget = PICTURES_BUDGET // parts
-        shown, problems = make_gallery(section, gallery, by, budget, device, seed)
-    part = {
+def _section(section: Section, styles: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the template needs to know of a section beside its pictures."""
+    return {
         "heading": views.heading(section),
         "pairs": views.pairs_text(section),
         "labels": list(section.evaluations),
@@ -130,22 +160,25 @@ def _section(
         "definitions": views.definitions(section),
         "differences": list(views.differences(section)),
         "distributions": views.distributions(section, styles),
-        "gallery": shown,
-        "problems": problems,
     }
-    return part, problems
 
 
-def _environment() -> Environment:
+def _environment(autoescape: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("posegen.reports"),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.globals["inline"] = _inline
-    environment.filters |= {"ends": _ends, "signed": _signed}
+    environment.filters |= {
+        "ends": _ends,
+        "number": lambda value, like: f"{value:.{decimals(like)}f}",
+        "signed": lambda value, like: f"{value:+.{decimals(like)}f}".replace("-", "−"),
+        "tex": lambda text: text.translate(_TEX),
+    }
     return environment
 
 
@@ -162,8 +195,3 @@ def _ends(cell: Cell) -> str:
     digits = len(cell.text.partition(".")[2])
     low, high = cell.score.interval
     return f"{low:.{digits}f} – {high:.{digits}f}"
-
-
-def _signed(value: float, like: float) -> str:
-    """Return a difference with its sign, and digits that fit a score of that size."""
-    return f"{value:+.{2 if abs(like) >= 10 else 4}f}".replace("-", "−")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from posegen.evaluation.grid import key
+from posegen.core.config import Config
 from posegen.evaluation.result import Evaluation, ProtocolScores
 
 
-@dataclass(frozen=True, eq=False)
-class Row:
+class Row(Config):
     """One method's scores as printed somewhere.
 
     Attributes:
@@ -28,8 +26,7 @@ class Row:
     source: str
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
+class Table(Config):
     """Scores on one data set that were computed in one way, as far as is known.
 
     Attributes:
@@ -57,28 +54,17 @@ class Table:
 
     def is_about(self, evaluation: Evaluation) -> bool:
         """Whether every target image has a name of the data set's, so that it may be from it."""
-        pattern = re.compile(self.names)
-        return bool(evaluation.names) and all(
-            pattern.search(target) for _, target in evaluation.names
-        )
+        targets = [target for _, target in evaluation.names]
+        return bool(targets) and all(re.search(self.names, target) for target in targets)
 
 
 @cache
 def published() -> tuple[Table, ...]:
     """Return all tables."""
     text = (files(__package__) / "published.toml").read_text(encoding="utf-8")
-    return tuple(
-        Table(
-            **{
-                **table,
-                "size": tuple(table["size"]),
-                "rows": tuple(Row(**row) for row in table["rows"]),
-            }
-        )
-        for table in tomllib.loads(text)["tables"]
-    )
+    return tuple(Table.model_validate(table) for table in tomllib.loads(text)["tables"])
 
 
 def tables_for(protocol: ProtocolScores) -> list[Table]:
     """Return the tables of a protocol and variant that nothing was changed in."""
-    return [table for table in published() if key(protocol) in table.protocols]
+    return [table for table in published() if protocol.key in table.protocols]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.evaluation.comparison import data_of
+from posegen.evaluation.comparison import same_data
 from posegen.evaluation.pairing import common_pairs
 from posegen.evaluation.record import JSON_NAME, read
-from posegen.evaluation.result import Evaluation
+from posegen.evaluation.result import Evaluation, ProtocolScores
 
 
 @dataclass(frozen=True)
@@ -35,29 +35,33 @@ class Subject:
     def environment(self) -> Mapping[str, Any]:
         """Return what the run ran on; empty where nothing says so."""
         try:
-            content = json.loads(_text(self.run, "environment.json"))
-        except ValueError:
+            return dict(json.loads(self._text("environment.json")))
+        except (ValueError, TypeError):
             return {}
-        return content if isinstance(content, dict) else {}
 
     def config(self) -> Mapping[str, Any]:
         """Return the run's configuration; empty where there is none."""
         try:
-            return tomllib.loads(_text(self.run, "config.toml"))
+            return tomllib.loads(self._text("config.toml"))
         except tomllib.TOMLDecodeError:
             return {}
 
     def log(self) -> list[dict[str, float]]:
         """Return the lines of the run's log, each with its `step`; empty where there is none."""
         lines = []
-        for line in _text(self.run, "metrics.jsonl").splitlines():
+        for line in self._text("metrics.jsonl").splitlines():
             try:
                 values = json.loads(line)
             except ValueError:
                 continue  # a line that a killed process did not finish
-            if isinstance(values, dict) and "step" in values:
-                lines.append({k: float(v) for k, v in values.items() if _is_number(v)})
-        return lines
+            lines.append({k: float(v) for k, v in values.items() if isinstance(v, int | float)})
+        return [line for line in lines if "step" in line]
+
+    def _text(self, name: str) -> str:
+        try:
+            return "" if self.run is None else (self.run / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
 
 
 @dataclass(frozen=True)
@@ -69,18 +73,30 @@ class Section:
         places: for every pair that all of them have, its place in each subject.
     """
 
-    subjects: list[Subject] = field(default_factory=list)
-    places: list[tuple[int, ...]] = field(default_factory=list)
+    subjects: list[Subject]
+    places: list[tuple[int, ...]]
 
     @property
     def evaluations(self) -> dict[str, Evaluation]:
         """Label -> evaluation."""
         return {subject.label: subject.evaluation for subject in self.subjects}
 
+    @property
+    def protocols(self) -> dict[str, ProtocolScores]:
+        """Title -> a protocol that any subject was scored under, with that subject's scores."""
+        return {p.title: p for subject in self.subjects for p in subject.evaluation.protocols}
+
     def names(self) -> list[tuple[str, str]]:
         """Return (source, target) of the common pairs."""
         names = self.subjects[0].evaluation.names
         return [names[places[0]] for places in self.places]
+
+    def under(self, title: str) -> Iterator[tuple[int, Subject, ProtocolScores]]:
+        """Yield the subjects that were scored under a protocol: number, subject and scores."""
+        for number, subject in enumerate(self.subjects):
+            for protocol in subject.evaluation.protocols:
+                if protocol.title == title:
+                    yield number, subject, protocol
 
 
 def open_subjects(paths: Sequence[Path]) -> list[Subject]:
@@ -100,29 +116,18 @@ def open_subjects(paths: Sequence[Path]) -> list[Subject]:
 
 def sections(subjects: Sequence[Subject]) -> list[Section]:
     """Put the subjects that were scored on the same data, in part at least, into one section."""
-    found: list[Section] = []
+    grouped: list[Section] = []
     for subject in subjects:
-        for place, section in enumerate(found):
-            joined = _joined(section, subject)
-            if joined is not None:
-                found[place] = joined
+        for place, section in enumerate(grouped):
+            pairs = common_pairs(section.names(), subject.evaluation.names)
+            if pairs and same_data(section.subjects[0].evaluation, subject.evaluation):
+                places = [(*section.places[mine], theirs) for mine, theirs in pairs]
+                grouped[place] = Section([*section.subjects, subject], places)
                 break
         else:
             count = subject.evaluation.pairs
-            found.append(Section([subject], [(place,) for place in range(count)]))
-    return found
-
-
-def _joined(section: Section, subject: Subject) -> Section | None:
-    first = section.subjects[0].evaluation
-    data, other = data_of(first), data_of(subject.evaluation)
-    if data is not None and other is not None and data != other:
-        return None
-    pairs = common_pairs(section.names(), subject.evaluation.names)
-    if not pairs:
-        return None
-    places = [(*section.places[mine], theirs) for mine, theirs in pairs]
-    return Section([*section.subjects, subject], places)
+            grouped.append(Section([subject], [(place,) for place in range(count)]))
+    return grouped
 
 
 def _open(path: Path, folder: Path, label: str) -> Subject:
@@ -131,8 +136,7 @@ def _open(path: Path, folder: Path, label: str) -> Subject:
     if path.is_dir() and not (path / JSON_NAME).is_file():
         raise ConfigError(f"{path}: no {JSON_NAME} in it; run `{_command(path)}` first.")
     evaluation = read(path)
-    home = evaluation.subject.get("path")
-    candidates = [folder, *([Path(home)] if isinstance(home, str) else [])]
+    candidates = [folder, Path(evaluation.subject.get("path") or folder)]
     run = next((place for place in candidates if (place / "config.toml").is_file()), None)
     return Subject(label, folder, evaluation, run)
 
@@ -149,22 +153,10 @@ def _command(folder: Path) -> str:
 def _labels(folders: Sequence[Path]) -> list[str]:
     """Return the shortest ends of the paths that tell them apart."""
     parts = [folder.resolve().parts for folder in folders]
-    if len(set(parts)) < len(parts):
-        twice = next(f for f, p in zip(folders, parts, strict=True) if parts.count(p) > 1)
-        raise ConfigError(f"{twice}: given twice.")
-    for length in range(1, max(map(len, parts), default=1) + 1):
-        labels = ["/".join(part[-length:]) for part in parts]
-        if len(set(labels)) == len(labels):
-            break
-    return labels
-
-
-def _text(run: Path | None, name: str) -> str:
-    try:
-        return "" if run is None else (run / name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    for folder, part in zip(folders, parts, strict=True):
+        if parts.count(part) > 1:
+            raise ConfigError(f"{folder}: given twice.")
+    length = 1
+    while len({part[-length:] for part in parts}) < len(parts):
+        length += 1
+    return ["/".join(part[-length:]) for part in parts]

@@ -1,95 +1,56 @@
-"""What the page's template sees of a section: tables, charts and facts. Free of torch."""
+"""What a report says of a section, for the page's template and as JSON. Free of torch."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from posegen.evaluation.comparison import Comparison, Difference, compare, own_row
-from posegen.evaluation.grid import Grid, Line, make_grid, notes, title
+from posegen.evaluation import record
+from posegen.evaluation.comparison import Comparison, compare, to_json
+from posegen.evaluation.grid import make_grid, notes
 from posegen.evaluation.result import BASELINE
 from posegen.reports.charts import Series, curves, histogram
-from posegen.reports.published import Table, tables_for
-from posegen.reports.subjects import Section, Subject
+from posegen.reports.published import tables_for
+from posegen.reports.subjects import Section, Subject, sections
 
-#: How many colours the page's style has; further subjects take them again.
-STYLES = 6
+#: The version of `as_json`; goes up when a reader of older files would misread a newer one.
+SCHEMA = 1
 
 #: Columns of a run's log that say nothing about learning.
 _NOT_LEARNT = ("step", "epoch", "images_per_second")
 
 
-@dataclass(frozen=True)
-class Group:
-    """The rows of one protocol in the table of scores.
+def as_json(subjects: Sequence[Subject]) -> dict[str, Any]:
+    """Return what a report says in numbers, as plain values for `json.dumps`.
 
-    Attributes:
-        title: of the protocol, version included.
-        lines: the subjects' rows and the baseline's.
-        published: published scores that may stand beside them, with a number that leads to their
-            sources.
+    Returns:
+        `schema`, `posegen` (the version), `subjects`: label -> what `posegen eval --json` prints,
+        and `differences`: for subjects on the same data, `a`, `b` and what `posegen compare --json`
+        prints, the first against every other.
     """
-
-    title: str
-    lines: Sequence[Line]
-    published: Sequence[Table]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The table of scores, all protocols in one.
-
-    Attributes:
-        grid: columns and their directions.
-        groups: the rows, protocol by protocol.
-        elsewhere: published scores under these protocols, but on other data.
-        notes: kind ("how", "missing", "caution") -> lines below the table.
-        missing: the columns that some row should have and that were not computed.
-    """
-
-    grid: Grid
-    groups: Sequence[Group]
-    elsewhere: Sequence[Table]
-    notes: Mapping[str, Sequence[str]]
-    missing: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Differences:
-    """How subject B differs from subject A."""
-
-    a: str
-    b: str
-    comparison: Comparison
-
-    def groups(self) -> dict[str, list[Difference]]:
-        """Return protocol -> its columns."""
-        found: dict[str, list[Difference]] = {}
-        for difference in self.comparison.differences:
-            found.setdefault(difference.protocol, []).append(difference)
-        return found
-
-
-@dataclass(frozen=True)
-class Charts:
-    """The distributions of one protocol's columns."""
-
-    title: str
-    charts: Sequence[tuple[str, Markup]]
+    return {
+        "schema": SCHEMA,
+        "posegen": version("posegen"),
+        "subjects": {subject.label: record.to_json(subject.evaluation) for subject in subjects},
+        "differences": [
+            {"a": a, "b": b, **to_json(comparison)}
+            for section in sections(subjects)
+            for a, b, comparison in differences(section)
+        ],
+    }
 
 
 def heading(section: Section) -> str:
     """Return what a section's subjects were scored on: `people, 64×32, test split`."""
     for subject in section.subjects:
-        data = subject.evaluation.subject.get("data")
-        if isinstance(data, Mapping):
+        if data := subject.evaluation.subject.get("data"):
             size = data.get("image_size")
-            shown = f", {size[0]}×{size[1]}" if isinstance(size, list | tuple) else ""
+            shown = f", {size[0]}×{size[1]}" if size else ""
             return f"{data.get('name')}{shown}, {data.get('split', 'test')} split"
     return "folders of results" if len(section.subjects) > 1 else "folder of results"
 
@@ -103,106 +64,102 @@ def pairs_text(section: Section) -> str:
     return f"not the same pairs: {each}; {len(section.places):,} in common"
 
 
-def scores(section: Section) -> Scores:
-    """Lay out the table of scores."""
-    grid = make_grid(section.evaluations)
-    protocols = {title(p): p for s in section.subjects for p in s.evaluation.protocols}
+def scores(section: Section) -> dict[str, Any]:
+    """Lay out the table of scores, all protocols in one.
+
+    Returns:
+        `grid`: the table; `published`: title of a protocol -> tables of published scores that may
+        stand below its rows; `elsewhere`: those under these protocols, but on other data; `notes`:
+        kind ("how", "missing", "caution") -> lines below the table; `missing`: the columns that
+        some row should have and that were not computed.
+    """
+    tables = {table.title: table for p in section.protocols.values() for table in tables_for(p)}
     # A table of several protocols stands once, below the last of them.
-    last = {table: name for name, p in protocols.items() for table in tables_for(p)}
-    near = [table for table in last if all(table.is_about(s.evaluation) for s in section.subjects)]
-    groups = [
-        Group(
-            name,
-            [line for line in grid.lines if line.protocol == name],
-            [table for table in near if last[table] == name],
-        )
-        for name in protocols
-    ]
+    last = {table.title: name for name, p in section.protocols.items() for table in tables_for(p)}
+    evaluations = section.evaluations.values()
+    near = [table for table in tables.values() if all(map(table.is_about, evaluations))]
     lines: dict[str, list[str]] = {"how": [], "missing": [], "caution": []}
     for note in notes(section.evaluations):
         lines[note.kind].append(note.text)
     for table in near:
         lines["caution"] += [f"published, {table.data}: {note}" for note in table.notes]
-        if any(s.evaluation.pairs != table.pairs for s in section.subjects):
-            here = ", ".join(f"{s.evaluation.pairs:,}" for s in section.subjects)
+        if any(evaluation.pairs != table.pairs for evaluation in evaluations):
+            here = ", ".join(f"{evaluation.pairs:,}" for evaluation in evaluations)
             lines["caution"].append(
                 f"the published scores are over {table.pairs:,} pairs, ours over {here}"
             )
     missing = dict.fromkeys(
         column
-        for subject in section.subjects
-        for protocol in subject.evaluation.protocols
+        for evaluation in evaluations
+        for protocol in evaluation.protocols
         for columns in protocol.scores.values()
         for column, score in columns.items()
         if score.value is None
     )
-    elsewhere = [table for table in last if table not in near]
-    return Scores(grid, groups, elsewhere, lines, list(missing))
+    return {
+        "grid": make_grid(section.evaluations),
+        "published": {
+            name: [table for table in near if last[table.title] == name]
+            for name in section.protocols
+        },
+        "elsewhere": [table for table in tables.values() if table not in near],
+        "notes": lines,
+        "missing": list(missing),
+    }
 
 
-def definitions(section: Section) -> list[tuple[str, str, str, str]]:
-    """Return (title, summary, source, definition as JSON) of every protocol of a section."""
-    found = {title(p): p.definition for s in section.subjects for p in s.evaluation.protocols}
-    return [
-        (
-            name,
-            str(definition.get("summary", "")),
-            str(definition.get("source", "")),
-            json.dumps(definition, indent=2, ensure_ascii=False),
-        )
-        for name, definition in found.items()
-    ]
+def definitions(section: Section) -> dict[str, tuple[Mapping[str, Any], str]]:
+    """Return title -> definition, and the same as JSON, of every protocol of a section."""
+    return {
+        name: (protocol.definition, json.dumps(protocol.definition, indent=2, ensure_ascii=False))
+        for name, protocol in section.protocols.items()
+    }
 
 
-def differences(section: Section) -> Iterator[Differences]:
-    """Yield the comparison of the section's first subject with every other.
+def differences(section: Section) -> Iterator[tuple[str, str, Comparison]]:
+    """Yield the comparison of the section's first subject with every other: labels of A and B.
 
     A pair of subjects without a protocol in common is left out.
     """
     first, *others = section.subjects
     for other in others:
-        shared = {title(p) for p in first.evaluation.protocols}
-        if shared & {title(p) for p in other.evaluation.protocols}:
-            found = compare(first.evaluation, other.evaluation)
-            yield Differences(first.label, other.label, found)
+        shared = {protocol.title for protocol in first.evaluation.protocols}
+        if shared & {protocol.title for protocol in other.evaluation.protocols}:
+            yield first.label, other.label, compare(first.evaluation, other.evaluation)
 
 
-def distributions(section: Section, styles: Mapping[str, str]) -> list[Charts]:
+def distributions(
+    section: Section, styles: Mapping[str, str]
+) -> dict[str, list[tuple[str, Markup]]]:
     """Draw the distributions of every column that has values per image.
 
     Args:
         section: the subjects; the baseline is the first one's.
         styles: label -> the class of its colour.
+
+    Returns:
+        Title of each protocol -> its columns and their charts.
     """
-    protocols = {title(p): p for s in section.subjects for p in s.evaluation.protocols}
-    found = []
-    for name, protocol in protocols.items():
-        columns = protocol.scores[own_row(protocol)]
+    drawn = {}
+    for title, protocol in section.protocols.items():
         charts = [
-            (column, chart)
-            for column in columns
-            if (chart := histogram(column, list(_series(section, name, column, styles))))
+            (column, histogram(column, _series(section, title, column, styles)))
+            for column in protocol.columns
         ]
-        if charts:
-            found.append(Charts(name, charts))
-    return found
+        drawn[title] = [(column, chart) for column, chart in charts if chart is not None]
+    return {title: charts for title, charts in drawn.items() if charts}
 
 
-def _series(
-    section: Section, protocol: str, column: str, styles: Mapping[str, str]
-) -> Iterator[Series]:
-    baseline = None
-    for subject in section.subjects:
-        for scores in subject.evaluation.protocols:
-            if title(scores) == protocol:
-                values = scores.per_image.get(own_row(scores), {}).get(column)
-                if values is not None and own_row(scores) != BASELINE:
-                    yield Series(subject.label, styles[subject.label], np.array(values))
-                copied = scores.per_image.get(BASELINE, {}).get(column)
-                if baseline is None and copied is not None:
-                    baseline = Series(BASELINE, "base", np.array(copied))
-    if baseline is not None:
-        yield baseline
+def _series(section: Section, title: str, column: str, styles: Mapping[str, str]) -> list[Series]:
+    series, baselines = [], []
+    for _, subject, protocol in section.under(title):
+        values = protocol.values(protocol.own_row, column)
+        if values is not None and protocol.own_row != BASELINE:
+            series.append(Series(subject.label, styles[subject.label], np.array(values)))
+        copied = protocol.values(BASELINE, column)
+        if copied is not None:
+            baselines.append(Series(BASELINE, "base", np.array(copied)))
+    return series + baselines[:1]
 
 
 def training(subjects: Sequence[Subject], styles: Mapping[str, str]) -> list[tuple[str, Markup]]:
@@ -211,35 +168,33 @@ def training(subjects: Sequence[Subject], styles: Mapping[str, str]) -> list[tup
     names = dict.fromkeys(name for log in logs.values() for line in log for name in line)
     charts = []
     for name in names:
-        if name in _NOT_LEARNT:
-            continue
         series = []
         for label, log in logs.items():
             points = [(line["step"], line[name]) for line in log if name in line]
-            if points:
+            if points and name not in _NOT_LEARNT:
                 x, y = np.array(points).T
                 series.append(Series(label, styles[label], x, y))
-        chart = curves(name, series)
-        if chart is not None:
-            charts.append((name, chart))
-    return charts
+        charts.append((name, curves(name, series)))
+    return [(name, chart) for name, chart in charts if chart is not None]
 
 
 def facts(subject: Subject) -> dict[str, str]:
     """Return what there is to know about where a subject's scores are from."""
     evaluation, about = subject.evaluation, subject.evaluation.subject
     environment = subject.environment()
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "Path": about.get("path"),
         "Model": about.get("model"),
         "Preset": subject.config().get("preset"),
         "Data": _options(about.get("data")),
+        "Sampling": _options(about.get("sampling")),
+        "Seed": about.get("seed"),
         "Layout": about.get("layout"),
         "Targets": about.get("targets"),
         "Sources": about.get("sources"),
         "Pairs": f"{evaluation.pairs:,}",
         "Scored in": f"{evaluation.seconds:,.1f} s",
-        "Protocols": ", ".join(title(p) for p in evaluation.protocols),
+        "Protocols": ", ".join(protocol.title for protocol in evaluation.protocols),
         "Trained": environment.get("started"),
         "Command": " ".join(map(str, environment.get("command", []))),
         "Device": environment.get("gpu") or ("CPU" if environment else None),
@@ -247,17 +202,8 @@ def facts(subject: Subject) -> dict[str, str]:
         "Packages": _options(environment.get("packages")),
         "Platform": environment.get("platform"),
     }
-    return {name: str(value) for name, value in found.items() if value not in (None, "", {})}
+    return {name: str(value) for name, value in facts.items() if value not in (None, "")}
 
 
-def unmatched(subject: Subject) -> tuple[int, Sequence[Mapping[str, str]]]:
-    """Return how many files of a folder of results were left out, and some of them."""
-    about = subject.evaluation.subject
-    files = about.get("unmatched") or []
-    return int(about.get("unmatched_count", len(files))), files[:100]
-
-
-def _options(value: Any) -> str | None:
-    if not isinstance(value, Mapping):
-        return None
-    return ", ".join(f"{name} {part}" for name, part in value.items())
+def _options(value: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name} {part}" for name, part in (value or {}).items())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from posegen.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from posegen.config.parts import build_method
     from posegen.training.api import train
     from posegen.training.loop import Outcome
-    from posegen.training.parts import build_method
     from posegen.training.run import Run
     from posegen.training.stepper import Stepper
 
@@ -20,7 +20,7 @@ __getattr__, __dir__ = lazy_exports(
     {
         "posegen.training.api": ("train",),
         "posegen.training.loop": ("Outcome",),
-        "posegen.training.parts": ("build_method",),
+        "posegen.config.parts": ("build_method",),
         "posegen.training.run": ("Run",),
         "posegen.training.stepper": ("Stepper",),
     },

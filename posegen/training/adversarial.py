@@ -1,23 +1,23 @@
 """Training a generator against conditional discriminators.
 
 The published PATN code (`models/PATN.py`) in general form: any set of discriminators, each with the
-condition it asks for. In a step the generator is updated first, then each discriminator in the
+inputs it asks for. In a step the generator is updated first, then each discriminator in the
 configured order, all on the image generated in the first phase.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from posegen.core.batches import Batch, GeneratorOutput
-from posegen.core.methods import Method, Parts, StepContext
+from posegen.core.config import Config
+from posegen.core.methods import Method, Network, Parts, StepContext
+from posegen.core.noise import Noise
 from posegen.training.adversarial_config import AdversarialConfig
-from posegen.training.early import early, possible
 
 GENERATOR = "generator"
 
@@ -33,11 +33,12 @@ class Adversarial(Method):
 
     def __init__(self, config: AdversarialConfig, parts: Parts) -> None:
         self.config = config
+        self.generator = parts.generator
         self.discriminators = dict(parts.discriminators) if config.weight > 0 else {}
         self.losses = {name: term for name, term in parts.losses.items() if term.weight > 0}
-        self.networks = {GENERATOR: parts.generator, **self.discriminators}
-        self.frozen = [term.loss for term in self.losses.values()]
-        self.phases = (GENERATOR, *self.discriminators)
+        self.networks: dict[str, nn.Module] = {GENERATOR: parts.generator, **self.discriminators}
+        self.frozen = {name: term.loss for name, term in self.losses.items()}
+        self.phases = {name: (name,) for name in self.networks}
 
     def loss(
         self, phase: str, batch: Batch, context: StepContext
@@ -47,78 +48,44 @@ class Adversarial(Method):
             return self._generator_loss(batch, context)
         return self._discriminator_loss(phase, batch, context)
 
-    def generate(self, network: nn.Module, batch: Batch) -> GeneratorOutput:
-        """See `Method`."""
-        output: GeneratorOutput = network(batch.source, batch.source_pose, batch.target_pose)
+    def sample(
+        self, networks: Mapping[str, Network], batch: Batch, noise: Noise, options: Config
+    ) -> GeneratorOutput:
+        """Make pictures in one pass; there are no options, and no noise is used."""
+        generator = networks[GENERATOR]
+        output: GeneratorOutput = generator(**batch.select(generator.inputs))
         return output
 
     def _generator_loss(
         self, batch: Batch, context: StepContext
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        output = self.generate(context.networks[GENERATOR], batch)
+        output = context.networks[GENERATOR](**batch.select(self.generator.inputs))
         context.memory["fake"] = output.image.detach()
-        at_once = self.config.early_gradients and possible(output)
-
-        def take(term: Callable[[GeneratorOutput], Tensor], keep: bool = False) -> Tensor:
-            return early(term, output, keep) if at_once else term(output)
-
-        terms = {
-            name: term.weight * take(partial(term.loss, batch=batch))
-            for name, term in self.losses.items()
-        }
+        terms = {name: term.weight * term.loss(output, batch) for name, term in self.losses.items()}
         if self.discriminators:
-            shared = [at_once and self._shares(name, context) for name in self.discriminators]
-            losses = [
-                take(partial(self._fooled, name, batch, context, share), keep=share)
-                for name, share in zip(self.discriminators, shared, strict=True)
+            fooled = [
+                self._judge(context.networks[name](output.image, **batch.select(net.inputs)), True)
+                for name, net in self.discriminators.items()
             ]
-            terms["adversarial"] = self.config.weight * torch.stack(losses).mean()
+            terms["adversarial"] = self.config.weight * torch.stack(fooled).mean()
         total = torch.stack(list(terms.values())).sum()
         return total, {name: value.detach() for name, value in terms.items()}
-
-    def _shares(self, name: str, context: StepContext) -> bool:
-        """Whether the pass of the generator's phase can stand for that of the discriminator's."""
-        wanted = self.config.share_fake_pass and self.discriminators[name].repeatable
-        # A compiled network goes back once, and across processes gradients are averaged for passes
-        # through the wrapped network only.
-        compiled = context.networks[name]._compiled_call_impl is not None
-        return wanted and not compiled and not torch.distributed.is_initialized()
-
-    def _fooled(
-        self, name: str, batch: Batch, context: StepContext, share: bool, output: GeneratorOutput
-    ) -> Tensor:
-        """Return O(D(fake), 1)."""
-        network = context.networks[name]
-        if share:
-            network.requires_grad_(
-                True
-            )  # which its own phase needs; here only the image's is taken
-        scores = network(output.image, batch.condition(self.discriminators[name].conditions))
-        if share:
-            context.memory[name] = scores
-        return self._judge(scores, real=True)
 
     def _discriminator_loss(
         self, name: str, batch: Batch, context: StepContext
     ) -> tuple[Tensor, dict[str, Tensor]]:
         discriminator, network = self.discriminators[name], context.networks[name]
-        condition = batch.condition(discriminator.conditions)
-        scores = context.memory.pop(name, None)
-        if scores is None:
-            fake, fake_condition = discriminator.replay(
-                context.memory["fake"], condition, context.random
-            )
+        inputs = batch.select(discriminator.inputs)
+        fake, of_fake = discriminator.replay(context.memory["fake"], inputs, context.random)
         # Two passes, not one of a joined batch: batch norm must see real and generated apart.
-        real = self._judge(network(batch.target, condition), real=True)
-        generated = self._judge(
-            network(fake, fake_condition) if scores is None else scores, real=False
-        )
+        real = self._judge(network(batch.target, **inputs), True)
+        generated = self._judge(network(fake, **of_fake), False)
         return self.config.weight * (real + generated) / 2, {
             "real": real.detach(),
             "fake": generated.detach(),
         }
 
-    def _judge(self, scores: Tensor, *, real: bool) -> Tensor:
+    def _judge(self, scores: Tensor, real: bool) -> Tensor:
         """Return O(scores, label); scores are raw, and at least float32 whatever the autocast."""
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         if self.config.objective == "lsgan":

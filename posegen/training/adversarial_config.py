@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posegen.core.config import Config
+
+#: Options of earlier versions that changed speed and memory only; saved runs still have them.
+_FORMER = ("early_gradients", "share_fake_pass")
 
 
 class AdversarialConfig(Config):
@@ -17,13 +21,10 @@ class AdversarialConfig(Config):
         description="bce: cross-entropy of a sigmoid; lsgan: squared distance to 0 and 1",
     )
     weight: float = Field(default=5.0, ge=0, description="factor of all adversarial losses (λ_GAN)")
-    early_gradients: bool = Field(
-        default=True,
-        description="take the gradient of each term of the generator's loss at once, so that the "
-        "activations of one term at a time are in memory",
-    )
-    share_fake_pass: bool = Field(
-        default=True,
-        description="use a discriminator's pass on the generated image in both phases, where it "
-        "has no dropout, pool or running statistics and there is one process",
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_former(cls, options: Any) -> Any:
+        if not isinstance(options, Mapping):
+            return options
+        return {key: value for key, value in options.items() if key not in _FORMER}

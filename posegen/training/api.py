@@ -50,6 +50,10 @@ def train(
         process.wait()
         total = config.training.total_steps
         chosen = display(trainer.stepper.index, total) if display and process.is_main else Silent()
+        if trainer.taken is not None:
+            chosen.note(f"Started from {config.training.init}:")
+            for line in trainer.taken.table():
+                chosen.note(f"  {line}")
         try:
             return run, trainer.train(chosen)
         finally:

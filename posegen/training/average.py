@@ -20,6 +20,7 @@ class Average(nn.Module):
     """
 
     n_averaged: Tensor
+    module: nn.Module
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         super().__init__()

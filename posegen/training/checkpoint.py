@@ -3,8 +3,8 @@
     checkpoints/step-00000500/
         state.json                      step and loss scales; written last
         network-<name>.safetensors      weights and buffers
-        optimizer-<phase>.safetensors   Adam's moments
-        average.safetensors             the averaged generator, where there is one
+        optimizer-<name>.safetensors    the moments of its optimiser
+        average-<name>.safetensors      its average, where there is one
         buffers-<rank>.safetensors      of several processes, what the others have of their own:
                                         running statistics and image pools
 
@@ -62,13 +62,13 @@ def save(folder: Path, stepper: Stepper, keep: int) -> Path:
 def _write(folder: Path, stepper: Stepper) -> None:
     for name, network in stepper.method.networks.items():
         write_tensors(folder / f"network-{name}.safetensors", network.state_dict())
-    for phase, optimizer in stepper.optimizers.items():
+    for name, optimizer in stepper.optimizers.items():
         moments = _flatten(optimizer.state_dict()["state"])
-        write_tensors(folder / f"optimizer-{phase}.safetensors", moments)
-    if stepper.average is not None:
-        write_tensors(folder / "average.safetensors", stepper.average.state_dict())
+        write_tensors(folder / f"optimizer-{name}.safetensors", moments)
+    for name, average in stepper.averages.items():
+        write_tensors(folder / f"average-{name}.safetensors", average.state_dict())
     scalers = {phase: scaler.state_dict() for phase, scaler in stepper.scalers.items()}
-    write_json(folder / "state.json", {"schema": 1, "step": stepper.index, "scalers": scalers})
+    write_json(folder / "state.json", {"schema": 2, "step": stepper.index, "scalers": scalers})
 
 
 def _buffers(stepper: Stepper) -> dict[str, Tensor]:
@@ -102,19 +102,24 @@ def load(path: Path, stepper: Stepper) -> None:
     own = path / f"buffers-{stepper.process.rank}.safetensors"
     if own.is_file():  # else this process goes on with those of the first one
         _fill_buffers(stepper, read_tensors(own))
-    for phase, optimizer in stepper.optimizers.items():
+    for name, optimizer in stepper.optimizers.items():
         groups = optimizer.state_dict()["param_groups"]  # options are the configuration's
+        parameters = [each for group in optimizer.param_groups for each in group["params"]]
         try:
-            tensors = read_tensors(path / f"optimizer-{phase}.safetensors")
-            moments = _unflatten(tensors, optimizer.param_groups[0]["params"])
+            tensors = read_tensors(path / f"optimizer-{name}.safetensors")
+            moments = _unflatten(tensors, parameters)
             optimizer.load_state_dict({"state": moments, "param_groups": groups})
         except (ValueError, IndexError, RuntimeError) as error:
             raise WeightsError(
-                f"{path}: the optimiser of {phase!r} does not fit: {error}."
+                f"{path}: the optimiser of {name!r} does not fit: {error}."
             ) from None
-        stepper.scalers[phase].load_state_dict(state["scalers"][phase])
-    if stepper.average is not None:
-        fill(stepper.average, read_tensors(path / "average.safetensors"), path)
+    for phase, scaler in stepper.scalers.items():
+        scaler.load_state_dict(state["scalers"][phase])
+    for name, average in stepper.averages.items():
+        file = path / f"average-{name}.safetensors"
+        if state.get("schema") == 1:  # when there was one network to average
+            file = path / "average.safetensors"
+        fill(average, read_tensors(file), file)
     stepper.index = int(state["step"])
 
 

@@ -2,45 +2,72 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 
 from posegen.compute.process import Process
-from posegen.config import ExperimentConfig
-from posegen.config.parts import build_dataset, build_encoder, check_fit
-from posegen.core.batches import Batch, TaskInfo
+from posegen.config import ExperimentConfig, sampling_of
+from posegen.config.parts import (
+    build_dataset,
+    build_encoder,
+    build_method,
+    build_trackers,
+    check_fit,
+    task_of,
+)
+from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.contracts import PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, TrainingError
+from posegen.core.noise import Noise
+from posegen.core.skeletons import skeleton
 from posegen.data.augment import Augmentation, draw
 from posegen.data.loading import collate, to_batch
-from posegen.inference.grids import sample_grid
-from posegen.poses.layouts import layout
+from posegen.evaluation.validation import Validation
+from posegen.inference.grids import as_tensor, sample_grid
 from posegen.training import checkpoint
 from posegen.training.display import Display, Status, memory_gib
-from posegen.training.parts import build_method
+from posegen.training.initial import start_from
+from posegen.training.optimizers import learning_rate_factor
+from posegen.training.progress import Meter, stop_signals
 from posegen.training.randomness import PairSampler, derive
-from posegen.training.run import Log, Run
-from posegen.training.stepper import NonFiniteLoss, Stepper, check, learning_rate_factor
-from posegen.weights.folder import WeightsConfig, save_weights
+from posegen.training.run import Run
+from posegen.training.stepper import NonFiniteLoss, Stepper, check
+from posegen.training.trackers import Trackers
+from posegen.training.validation import Contest
+from posegen.weights.cache import find
+from posegen.weights.description import WeightsConfig
+from posegen.weights.folder import join, save_weights
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: at which step, and whether it was stopped before its end."""
+    """How a run ended.
+
+    Attributes:
+        step: the steps done.
+        interrupted: whether somebody stopped it before its end.
+        finished_early: whether validation found nothing better for so long that it ended itself.
+    """
 
     step: int
     interrupted: bool
+    finished_early: bool = False
 
 
 class Trainer:
-    """Trains the model of a run's configuration, from the run's last checkpoint if it has one."""
+    """Trains the model of a run's configuration, from the run's last checkpoint if it has one.
+
+    Attributes:
+        stepper: does the steps.
+        taken: what training starts from, where that is `training.init`.
+    """
 
     def __init__(self, run: Run, config: ExperimentConfig, process: Process) -> None:
         self.run, self.config, self.process = run, config, process
@@ -52,16 +79,23 @@ class Trainer:
             )
         torch.use_deterministic_algorithms(training.deterministic)
         self.data: PairDataset = build_dataset(config.data, "train")
+        self.test: PairDataset = build_dataset(config.data, "test")
         self.encoder: PoseEncoder = build_encoder(config.encoder)
-        self.task = TaskInfo(self.data.image_size, self.encoder.channels)
+        self.task = task_of(self.data, self.encoder)
         torch.manual_seed(derive(config.seed, "weights"))
         method = build_method(config, self.task)
         multiple = method.networks["generator"].size_multiple
-        check_fit(self.encoder, self.data.layout, self.data.image_size, int(multiple))  # type: ignore[arg-type]
-        self.stepper = Stepper(method, config, process=process)
-        found = checkpoint.complete(run.checkpoints)
-        if found:
-            checkpoint.load(found[-1], self.stepper)
+        check_fit(self.encoder, self.data.skeleton, self.data.image_size, int(multiple))  # type: ignore[arg-type]
+        self.sampling = sampling_of(config.method.name, config.sampling, "sampling")
+        saved = checkpoint.complete(run.checkpoints)
+        origin = None if saved else training.init
+        self.taken = start_from(find(origin), method.networks) if origin else None
+        self.stepper = Stepper.of(method, config, process)
+        if saved:
+            checkpoint.load(saved[-1], self.stepper)
+        trackers = build_trackers(config.trackers, run.path) if process.is_main else []
+        self._trackers = Trackers(trackers)
+        self._validation = self._build_validation()
         self._samples: Batch | None = None
         self._warm = False
 
@@ -72,29 +106,31 @@ class Trainer:
             TrainingError: for a loss that is not finite; what was saved before stays.
         """
         training, total = self.config.training, self.config.training.total_steps
-        log = Log(self.run, self.stepper.index) if self.process.is_main else None
+        self._trackers.start(self.stepper.index, self.config.tree(), display.note)
         meter = Meter(self.stepper.index, training.batch_size)
         terms: dict[str, torch.Tensor] = {}
+        over = False
         with stop_signals() as stop:
             try:
                 for batch in self._batches(total):
                     terms = self._step(batch, display)
                     step = self.stepper.index
                     if step % training.log_every == 0 or step == total:
-                        self._report(log, display, meter, terms)
+                        self._report(display, meter, terms)
                     if step % training.sample_every == 0 or step == total:
-                        self._sample(log)
+                        self._sample()
+                    over = self._validate(terms, display)
                     if step % training.checkpoint_every == 0 and step != total:
                         self._save(terms)
-                    if self._stopping(stop):
+                    if over or self._stopping(stop):
                         break
                 self._save(terms)
             except NonFiniteLoss as error:
                 raise self._failure(error) from error
             finally:
-                if log:
-                    log.close()
-        return Outcome(self.stepper.index, interrupted=self.stepper.index < total)
+                self._trackers.close()
+        step = self.stepper.index
+        return Outcome(step, interrupted=step < total and not over, finished_early=over)
 
     def _step(self, batch: Batch, display: Display) -> dict[str, torch.Tensor]:
         """Do a step; where networks are compiled, say so at the first one."""
@@ -122,77 +158,115 @@ class Trainer:
         loader: DataLoader[Any] = DataLoader(
             self.data,
             batch_sampler=sampler,
-            collate_fn=collate,
+            collate_fn=partial(collate, fields=self.data.fields),
             num_workers=training.workers,
             pin_memory=process.device.type == "cuda",
             persistent_workers=training.workers > 0,
         )
         for step, raw in enumerate(loader, start=self.stepper.index):
-            yield to_batch(raw, self.encoder, process.device, self._augmentation(step))
+            batch = to_batch(raw, self.encoder, process.device, self._augmentation(step))
+            batch.first = process.rank * len(batch)
+            yield batch
 
     def _augmentation(self, step: int) -> Augmentation | None:
         """Draw this process's part of what is drawn for the whole batch of a step."""
         size, process = self.config.training.batch_size, self.process
         random = torch.Generator().manual_seed(derive(self.config.seed, "augment", step))
-        drawn = draw(self.config.augment, layout(self.data.layout), size, random)
+        bones = skeleton(self.data.skeleton)
+        drawn = draw(self.config.augment, bones, size, random, self.data.fields)
         share = size // process.world
         return drawn and drawn.part(process.rank * share, (process.rank + 1) * share)
 
-    def _report(
-        self, log: Log | None, display: Display, meter: Meter, terms: dict[str, torch.Tensor]
-    ) -> None:
+    def _report(self, display: Display, meter: Meter, terms: dict[str, torch.Tensor]) -> None:
         """Read the losses (the only wait for the device) and show them."""
         stacked = self.process.mean(torch.stack([value.float() for value in terms.values()]))
         step, total = self.stepper.index, self.config.training.total_steps
         values = check(dict(zip(terms, stacked.cpu(), strict=True)), step - 1)
         rate, left = meter.read(step, total)
-        if log:
-            rates = {
-                "images_per_second": rate,
-                "epoch": step / self.config.training.steps_per_epoch,
-            }
-            factor = learning_rate_factor(self.config, step - 1)
-            log.scalars(step, {**values, "lr": self.config.optimizer.lr * factor, **rates})
+        rates = {
+            "lr": self.config.optimizer.lr
+            * learning_rate_factor(self.config.training, self.config.schedule, step - 1),
+            "images_per_second": rate,
+            "epoch": step / self.config.training.steps_per_epoch,
+        }
+        self._trackers.scalars(step, {**values, **rates})
         display.update(Status(step, total, values, rate, left, memory_gib(self.process.device)))
 
-    def _sample(self, log: Log | None) -> None:
-        """Draw a grid of fixed pairs of the test split with the network that would be shared."""
-        if log is None:
+    def _sample(self) -> None:
+        """Draw a grid of fixed pairs of the test split with the networks that would be shared."""
+        if not self.process.is_main:
             return
         if self._samples is None:
-            test = build_dataset(self.config.data, "test")
-            count = min(self.config.training.sample_pairs, len(test))
+            count = min(self.config.training.sample_pairs, len(self.test))
             # Spread over the split, so that they are of different people.
-            pairs = test.__getitems__([len(test) * i // count for i in range(count)])
-            self._samples = to_batch(collate(pairs), self.encoder, self.process.device)
-        network = self._shared()
-        network.eval()
-        with torch.no_grad():
-            output = self.stepper.method.generate(network, self._samples)
-        network.train()
-        picture = sample_grid(self._samples, output, layout(self.data.layout))
+            places = [len(self.test) * i // count for i in range(count)]
+            raw = collate(self.test.__getitems__(places), fields=self.test.fields)
+            self._samples = to_batch(raw, self.encoder, self.process.device)
+        output = self.generate(self._samples)
+        picture = sample_grid(self._samples, output, skeleton(self.data.skeleton))
         picture.save(self.run.samples / f"step-{self.stepper.index:08d}.png")
-        log.picture(self.stepper.index, picture)
+        self._trackers.picture(self.stepper.index, "samples", as_tensor(picture))
+
+    def _build_validation(self) -> Validation | None:
+        options = self.config.validation
+        if not options.every:
+            return None
+        return Validation(
+            self.test,
+            self.encoder,
+            options.metrics,
+            pairs=options.pairs,
+            process=self.process,
+            batch_size=self.config.training.batch_size,
+        )
+
+    def _validate(self, terms: dict[str, torch.Tensor], display: Display) -> bool:
+        """Score the networks that would be shared, where it is time to.
+
+        Returns:
+            Whether training is to end.
+        """
+        options, step = self.config.validation, self.stepper.index
+        if self._validation is None or step % options.every:
+            return False
+        scores = self._validation(lambda batch: self.generate(batch).image)
+        self._trackers.scalars(step, {f"validation/{name}": s for name, s in scores.items()})
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        higher = self._validation.directions[options.best] == "higher"
+        contest = Contest(self.run.best, options, higher, step)
+        better = contest.is_better(scores[options.best])
+        display.note(f"validation at step {step}: {shown}{'  (best so far)' if better else ''}")
+        self.process.wait()  # all have read the file that the first one writes now
+        if better:
+            if self.process.is_main:
+                self._share(self.run.best, terms)
+                contest.win(step, scores[options.best])
+            return False
+        return contest.is_over(step)
 
     def _save(self, terms: dict[str, torch.Tensor]) -> None:
         check(terms, self.stepper.index - 1)  # never a checkpoint after a loss that is not finite
         checkpoint.save(self.run.checkpoints, self.stepper, self.config.training.keep_checkpoints)
         if self.process.is_main:
-            step = self.stepper.index
-            images = step * self.config.training.batch_size
-            facts = {"step": step, "images": images, "average": self.stepper.average is not None}
-            described = WeightsConfig.of_run(
-                self.config, self.data.layout, self.data.image_size, facts
-            )
-            save_weights(self.run.weights, described, self._shared().state_dict())
+            self._share(self.run.weights, terms)
         self.process.wait()
 
-    def _shared(self) -> torch.nn.Module:
-        average = self.stepper.average
-        if average is None:
-            return self.stepper.method.networks["generator"]
-        module: torch.nn.Module = average.module
-        return module
+    def _share(self, folder: Path, terms: dict[str, torch.Tensor]) -> None:
+        """Write the networks as they are shared."""
+        check(terms, self.stepper.index - 1)
+        step = self.stepper.index
+        images = step * self.config.training.batch_size
+        facts = {"step": step, "images": images, "average": bool(self.stepper.averages)}
+        with self.stepper.evaluation() as networks:
+            described = WeightsConfig.of_run(self.config, self.task, networks, facts)
+            save_weights(folder, described, join(networks))
+
+    @torch.no_grad()
+    def generate(self, batch: Batch) -> GeneratorOutput:
+        """Sample for a batch with the networks that would be shared; noise is of the run's seed."""
+        noise = Noise(self.config.seed, batch.names, self.process.device)
+        with self.stepper.evaluation() as networks:
+            return self.stepper.method.sample(networks, batch, noise, self.sampling)  # type: ignore[arg-type]
 
     def _stopping(self, stop: dict[str, bool]) -> bool:
         """Whether to stop; several processes agree on it, at logged steps."""
@@ -210,39 +284,3 @@ class Trainer:
             f"{error}; {where}. Try `--set training.clip_norm=1`, a smaller `optimizer.lr`, "
             "or `--precision 32`."
         )
-
-
-class Meter:
-    """Images per second, and the time left."""
-
-    def __init__(self, step: int, batch_size: int) -> None:
-        self._batch_size = batch_size
-        self._step, self._time = step, time.perf_counter()
-
-    def read(self, step: int, total: int) -> tuple[float, float]:
-        """Return images per second since the last reading, and the seconds left at that pace."""
-        now = time.perf_counter()
-        pace = (now - self._time) / max(1, step - self._step)
-        self._step, self._time = step, now
-        return self._batch_size / pace, pace * (total - step)
-
-
-@contextmanager
-def stop_signals() -> Iterator[dict[str, bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop; a second one acts at once."""
-    state = {"asked": False}
-
-    def ask(number: int, frame: object) -> None:
-        if state["asked"]:
-            raise KeyboardInterrupt
-        state["asked"] = True
-
-    try:
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread, where signals cannot be caught
-        before = {}
-    try:
-        yield state
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

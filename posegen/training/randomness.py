@@ -6,17 +6,14 @@ not, and no state of a random generator has to be saved.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 import torch
 from torch.utils.data import Sampler
 
+from posegen.core.noise import derive
 
-def derive(seed: int, purpose: str, *numbers: int) -> int:
-    """Return a 63-bit seed for one purpose."""
-    text = ":".join([str(seed), purpose, *map(str, numbers)])
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+__all__ = ["PairSampler", "derive"]
 
 
 class PairSampler(Sampler[list[int]]):

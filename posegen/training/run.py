@@ -6,13 +6,13 @@ metrics.jsonl       one line of JSON per logged step
 tensorboard/        the same, and the sample grids, for TensorBoard
 samples/            grids of test pairs as PNG
 checkpoints/        what --resume needs
-weights/            the generator as it is shared, used and evaluated
+weights/            the networks as they are shared, used and evaluated
+best/               the same of the best validation, where there is validation (RUN@best)
 scores.json         what `posegen eval` found
 """
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import sys
@@ -23,11 +23,9 @@ from typing import Any
 
 import tomli_w
 import torch
-from PIL import Image
 
 from posegen.config import ExperimentConfig, experiment, read_toml
 from posegen.core.errors import ConfigError
-from posegen.inference.grids import as_tensor
 from posegen.weights.files import write_atomically, write_json
 
 CONFIG = "config.toml"
@@ -40,8 +38,8 @@ class Run:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.weights = path / "weights"
+        self.best = path / "best"
         self.samples = path / "samples"
-        self.metrics = path / "metrics.jsonl"
 
     @classmethod
     def new(cls, path: Path) -> Run:
@@ -127,46 +125,3 @@ def environment() -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),
     }
-
-
-class Log:
-    """The scalars and pictures of a run: JSON lines, and TensorBoard events."""
-
-    def __init__(self, run: Run, step: int) -> None:
-        """Open the log to go on after `step`; what a killed process logged beyond is dropped."""
-        # Imported here: it takes a second, and only training writes events.
-        from torch.utils.tensorboard.writer import SummaryWriter
-
-        self._drop_after(run.metrics, step)
-        self._lines = run.metrics.open("a", encoding="utf-8")
-        folder = str(run.path / "tensorboard")
-        self._events = SummaryWriter(folder, purge_step=step + 1 if step else None)  # type: ignore[no-untyped-call]
-
-    def scalars(self, step: int, values: dict[str, float]) -> None:
-        """Write a line, at once readable by others."""
-        self._lines.write(json.dumps({"step": step, **values}) + "\n")
-        self._lines.flush()
-        for name, value in values.items():
-            self._events.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
-
-    def picture(self, step: int, picture: Image.Image) -> None:
-        """Show a sample grid in TensorBoard."""
-        self._events.add_image("samples", as_tensor(picture), step)  # type: ignore[no-untyped-call]
-
-    def close(self) -> None:
-        """Close both."""
-        self._lines.close()
-        self._events.close()  # type: ignore[no-untyped-call]
-
-    @staticmethod
-    def _drop_after(path: Path, step: int) -> None:
-        if not path.exists():
-            return
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line)
-            except (ValueError, KeyError, TypeError):
-                continue  # a line that a killed process did not finish
-        write_atomically(path, "".join(f"{line}\n" for line in kept).encode())

@@ -12,15 +12,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from posegen.compute.kernels import use_cpu_kernels
-from posegen.compute.norm import synchronise_batch_norm
 from posegen.compute.precision import allow_tf32, autocast, compile_network
 from posegen.compute.process import Process
-from posegen.config import ExperimentConfig, TrainingConfig
+from posegen.config import ExperimentConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
 from posegen.core.batches import Batch
-from posegen.core.errors import ConfigError, TrainingError, suggest
+from posegen.core.errors import ConfigError, TrainingError
 from posegen.core.methods import Method, StepContext
+from posegen.core.noise import Noise, derive
 from posegen.training.average import Average
-from posegen.training.randomness import derive
+from posegen.training.freezing import Freezing
+from posegen.training.optimizers import build_optimizer, check_networks, learning_rate_factor
 
 
 class NonFiniteLoss(TrainingError):
@@ -30,60 +31,114 @@ class NonFiniteLoss(TrainingError):
 class Stepper:
     """Owns a method's networks on a device, with their optimisers.
 
+    Args:
+        method: its networks are moved to the device in place.
+        training, optimizer, schedule, seed: those sections of an experiment.
+        process: this one among several; its device computes.
+
     Attributes:
-        method: the method; its networks are moved to the device in place.
+        method, training, schedule, seed, process: as given.
         index: steps done so far.
-        optimizers: phase -> Adam.
-        average: the averaged generator, or None where `training.ema` is 0.
+        optimizers: network -> optimiser; a network that is frozen as a whole has none.
+        averages: shared network -> its average; empty where `training.ema` is 0.
     """
 
     def __init__(
         self,
         method: Method,
-        config: ExperimentConfig,
-        device: torch.device | None = None,
+        training: TrainingConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        schedule: ScheduleConfig | None = None,
+        *,
+        seed: int = 0,
         process: Process | None = None,
     ) -> None:
-        self.process = process or Process(device or torch.device("cpu"))
-        self.method, self.config, self.index = method, config, 0
-        training, device = config.training, self.process.device
-        self._layout = _memory_format(training, self.process.world)
-        unknown = set(config.optimizer.scale) - set(method.phases)
-        if unknown:
-            near = suggest(min(unknown), method.phases)
-            raise ConfigError(f"optimizer.scale.{min(unknown)}: no such network; {near}")
+        self.process = process or Process(torch.device("cpu"))
+        self.method, self.seed, self.index = method, seed, 0
+        self.training, self.schedule = training or TrainingConfig(), schedule or ScheduleConfig()
+        optimizer = optimizer or OptimizerConfig()
+        training, device = self.training, self.process.device
+        check_networks(optimizer, method.networks)
+        self._memory_format = _memory_format(training, self.process.world)
         if device.type == "cuda":
             allow_tf32(training.tf32)
-        self._prepare_networks()
-        generator = method.networks["generator"]
-        self.average = Average(generator, training.ema) if training.ema > 0 else None
+        self._place()
+        self._freezing = Freezing(method.networks, training.freeze)
+        self._freezing.train()
+        self._trained = {
+            name: [parameter for parameter in network.parameters() if parameter.requires_grad]
+            for name, network in method.networks.items()
+        }
+        self.averages = {
+            name: Average(method.networks[name], training.ema)
+            for name in (method.shared if training.ema > 0 else ())
+        }
         if training.compile or training.cuda_graphs:
             for network in method.networks.values():
                 compile_network(network, training.cuda_graphs)
-        self.optimizers = {phase: self._optimizer(phase) for phase in method.phases}
+        built = {
+            name: build_optimizer(name, network, optimizer, device)
+            for name, network in method.networks.items()
+        }
+        self.optimizers = {name: each for name, each in built.items() if each is not None}
+        self._rates = {name: optimizer.of(name).lr for name in self.optimizers}
         self.scalers = {
             phase: torch.amp.GradScaler(device.type, enabled=training.precision == "fp16")
             for phase in method.phases
         }
-        self._wrapped = {phase: self._wrap(method.networks[phase]) for phase in method.phases}
+        self._wrapped = {name: self._wrap(name) for name in method.networks}
 
-    def _prepare_networks(self) -> None:
-        training, device = self.config.training, self.process.device
+    @classmethod
+    def of(
+        cls, method: Method, config: ExperimentConfig, process: Process | None = None
+    ) -> Stepper:
+        """Return the stepper of an experiment."""
+        return cls(
+            method,
+            config.training,
+            config.optimizer,
+            config.schedule,
+            seed=config.seed,
+            process=process,
+        )
+
+    def _place(self) -> None:
+        """Put all modules on the device, ready to be trained or, the frozen ones, used."""
+        training, device = self.training, self.process.device
         networks, frozen = self.method.networks, self.method.frozen
         own = training.cpu_kernels and not (training.compile or training.cuda_graphs)
-        for module in [*networks.values(), *frozen]:
-            module.to(device=device, memory_format=self._layout)  # type: ignore[call-overload]
+        for module in [*networks.values(), *frozen.values()]:
+            module.to(device=device, memory_format=self._memory_format)  # type: ignore[call-overload]
             if own and device.type == "cpu":
                 use_cpu_kernels(module)
-        for name, network in networks.items():
-            if training.sync_batch_norm and self.process.distributed:
-                networks[name] = synchronise_batch_norm(network, device)
-            network.train()
-        for module in frozen:
-            module.eval()
+        if training.sync_batch_norm and self.process.distributed:
+            if device.type != "cuda":
+                raise ConfigError(
+                    "training.sync_batch_norm: PyTorch synchronises batch norm on NVIDIA GPUs only."
+                )
+            for name, network in networks.items():
+                networks[name] = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        for module in frozen.values():
+            module.eval().requires_grad_(False)
+
+    @contextlib.contextmanager
+    def evaluation(self) -> Iterator[dict[str, nn.Module]]:
+        """Give the networks that would be shared, in evaluation mode."""
+        networks = {
+            name: self.averages[name].module
+            if name in self.averages
+            else self.method.networks[name]  # type: ignore[misc]
+            for name in self.method.shared
+        }
+        for network in networks.values():
+            network.eval()
+        try:
+            yield networks
+        finally:
+            self._freezing.train()
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Run every phase once on `batch`.
+        """Run every phase once on `batch`; its `first` is its place in the step's whole batch.
 
         Returns:
             `"phase/term"` -> detached scalar on the device; `"phase/total"` is what was minimised.
@@ -92,75 +147,109 @@ class Stepper:
             NonFiniteLoss: on the CPU, before the weights of that phase are touched. On other
                 devices nothing waits for the loss; `check` it when the values are read.
         """
-        if self.config.training.cuda_graphs:
+        if self.training.cuda_graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-        seed, rank = self.config.seed, self.process.rank
-        torch.manual_seed(derive(seed, "dropout", self.index, rank))
-        random = torch.Generator().manual_seed(derive(seed, "method", self.index, rank))
-        factor = learning_rate_factor(self.config, self.index)
-        whole = batch.in_memory_format(self._layout)
-        parts = whole.split(self.config.training.accumulate)
-        contexts = [StepContext(networks={}, random=random) for _ in parts]
+        torch.manual_seed(derive(self.seed, "dropout", self.index, self.process.rank))
+        self._set_rates(learning_rate_factor(self.training, self.schedule, self.index))
+        whole = batch.in_memory_format(self._memory_format)
+        parts = whole.split(self.training.accumulate)
+        contexts = self._contexts(parts)
         terms: dict[str, Tensor] = {}
         for phase in self.method.phases:
-            self._set_rate(phase, factor)
             terms.update(self._phase(phase, parts, contexts))
-        if self.average is not None:
-            self.average.update(self.method.networks["generator"])
+        for name, average in self.averages.items():
+            average.update(self.method.networks[name])
         self.index += 1
         return terms
+
+    def _contexts(self, parts: list[Batch]) -> list[StepContext]:
+        """Make what the phases have beside each part of the batch."""
+        seed = self.seed
+        random = torch.Generator().manual_seed(
+            derive(seed, "method", self.index, self.process.rank)
+        )
+        return [
+            StepContext(
+                networks=self.method.networks,
+                random=random,
+                noise=Noise(
+                    derive(seed, "step", self.index),
+                    [str(part.first + place) for place in range(len(part))],
+                    self.process.device,
+                ),
+                step=self.index,
+            )
+            for part in parts
+        ]
 
     def _phase(
         self, phase: str, parts: list[Batch], contexts: list[StepContext]
     ) -> dict[str, Tensor]:
-        optimizer, scaler = self.optimizers[phase], self.scalers[phase]
-        network = self.method.networks[phase]
+        names, scaler = self.method.phases[phase], self.scalers[phase]
         sums: dict[str, Tensor] = {}
         whole = sum(len(part) for part in parts)
-        with self._training_only(phase):
+        networks = {**self.method.networks, **{name: self._wrapped[name] for name in names}}
+        with self._training_only(names):
             for number, (part, context) in enumerate(zip(parts, contexts, strict=True)):
-                context.networks = {**self.method.networks, phase: self._wrapped[phase]}
+                context.networks = networks
                 share = len(part) / whole
-                with self._sync(phase, last=number == len(parts) - 1):
-                    with autocast(self.process.device, self.config.training.precision):
+                with self._sync(names, last=number == len(parts) - 1):
+                    with autocast(self.process.device, self.training.precision):
                         loss, terms = self.method.loss(phase, part, context)
                     if loss.device.type == "cpu":
                         check({f"{phase}/total": loss.detach()}, self.index)
-                    # Nothing else that wants a gradient (a shared pass's image) costs time here.
-                    only = None if self.process.distributed else list(network.parameters())
-                    torch.autograd.backward(scaler.scale(loss * share), inputs=only)
+                    if loss.requires_grad:  # not where the whole phase is frozen
+                        torch.autograd.backward(scaler.scale(loss * share))
                 for name, value in {**terms, "total": loss.detach()}.items():
                     key = f"{phase}/{name}"
                     sums[key] = sums[key] + value * share if key in sums else value * share
-        if self.config.training.clip_norm is not None:
-            scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(network.parameters(), self.config.training.clip_norm)
-        scaler.step(optimizer)
-        scaler.update()
-        optimizer.zero_grad(set_to_none=True)  # at once: the next phases need the memory
+        self._update(names, scaler)
         return sums
 
+    def _update(self, names: tuple[str, ...], scaler: torch.amp.GradScaler) -> None:
+        """Let the optimisers of a phase do their step."""
+        stepped = [name for name in names if name in self.optimizers]
+        for name in stepped:
+            optimizer = self.optimizers[name]
+            if self.training.clip_norm is not None:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(self._trained[name], self.training.clip_norm)
+            scaler.step(optimizer)
+        if stepped:
+            scaler.update()
+        for name in stepped:
+            self.optimizers[name].zero_grad(set_to_none=True)  # the next phases need the memory
+
     @contextlib.contextmanager
-    def _training_only(self, phase: str) -> Iterator[None]:
-        """Take gradients for one network only; the others just pass them on."""
-        others = [net for name, net in self.method.networks.items() if name != phase]
-        for network in others:
-            network.requires_grad_(False)
+    def _training_only(self, names: tuple[str, ...]) -> Iterator[None]:
+        """Take gradients for these networks only; the others just pass them on."""
+        others = [
+            parameter
+            for name, parameters in self._trained.items()
+            if name not in names
+            for parameter in parameters
+        ]
+        for parameter in others:
+            parameter.requires_grad_(False)
         try:
             yield
         finally:
-            for network in others:
-                network.requires_grad_(True)
+            for parameter in others:
+                parameter.requires_grad_(True)
 
-    def _sync(self, phase: str, *, last: bool) -> contextlib.AbstractContextManager[object]:
+    @contextlib.contextmanager
+    def _sync(self, names: tuple[str, ...], *, last: bool) -> Iterator[None]:
         """Average gradients over the processes once, with the last part of the batch."""
-        network = self._wrapped[phase]
-        if isinstance(network, DistributedDataParallel) and not last:
-            return network.no_sync()
-        return contextlib.nullcontext()
+        with contextlib.ExitStack() as stack:
+            for name in names:
+                network = self._wrapped[name]
+                if isinstance(network, DistributedDataParallel) and not last:
+                    stack.enter_context(network.no_sync())
+            yield
 
-    def _wrap(self, network: nn.Module) -> nn.Module:
-        if not self.process.distributed:
+    def _wrap(self, name: str) -> nn.Module:
+        network = self.method.networks[name]
+        if not self.process.distributed or not self._trained[name]:
             return network
         device = self.process.device
         with warnings.catch_warnings():
@@ -175,39 +264,10 @@ class Stepper:
                 gradient_as_bucket_view=True,
             )
 
-    def _optimizer(self, phase: str) -> torch.optim.Adam:
-        options, device = self.config.optimizer, self.process.device
-        optimizer = torch.optim.Adam(
-            self.method.networks[phase].parameters(),
-            lr=self._rate(phase),
-            betas=(options.beta1, options.beta2),
-            weight_decay=options.weight_decay,
-            fused=options.fused and device.type in ("cpu", "cuda"),
-        )
-        _start_moments(optimizer, device)
-        return optimizer
-
-    def _rate(self, phase: str) -> float:
-        return self.config.optimizer.lr * self.config.optimizer.scale.get(phase, 1.0)
-
-    def _set_rate(self, phase: str, factor: float) -> None:
-        for group in self.optimizers[phase].param_groups:
-            group["lr"] = self._rate(phase) * factor
-
-
-def _start_moments(optimizer: torch.optim.Adam, device: torch.device) -> None:
-    """Make Adam's state, which it would make in its first step.
-
-    Then it would lie between what a step leaves free, which later steps could not use.
-    """
-    counter = device if optimizer.defaults["fused"] else torch.device("cpu")
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            optimizer.state[parameter] = {
-                "step": torch.zeros((), device=counter),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
+    def _set_rates(self, factor: float) -> None:
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self._rates[name] * factor
 
 
 def _memory_format(training: TrainingConfig, processes: int) -> torch.memory_format:
@@ -219,20 +279,6 @@ def _memory_format(training: TrainingConfig, processes: int) -> torch.memory_for
     smallest = training.batch_size // processes // training.accumulate
     fits = training.channels_last and smallest > 1
     return torch.channels_last if fits else torch.contiguous_format
-
-
-def learning_rate_factor(config: ExperimentConfig, step: int) -> float:
-    """Return the factor of the learning rate in step `step` (from 0).
-
-    As published: 1 for `constant_epochs`, then falling by 1/(decay_epochs + 1) an epoch. In epoch e
-    (from 0) it is 1 - max(0, e + 2 - constant) / (decay + 1), never below 0.
-    """
-    training = config.training
-    if training.decay_epochs == 0:
-        return 1.0
-    epoch = step // training.steps_per_epoch
-    late = max(0, epoch + 2 - training.constant_epochs)
-    return max(0.0, 1.0 - late / (training.decay_epochs + 1))
 
 
 def check(terms: dict[str, Tensor], step: int) -> dict[str, float]:

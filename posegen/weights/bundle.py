@@ -17,6 +17,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import stat
 import tarfile
 from collections.abc import Iterator
@@ -65,26 +66,26 @@ def shared_files(folder: Path) -> list[str]:
         raise WeightsError(f"{pictures}: a link; a shared folder holds the pictures themselves.")
     if pictures.is_dir():
         names += [f"{PICTURES}/{entry}" for entry in os.listdir(pictures)]
-    found = [name for name in names if size_limit(name) and os.path.lexists(folder / name)]
-    for name in found:
+    shared = [name for name in names if size_limit(name) and os.path.lexists(folder / name)]
+    for name in shared:
         _check_file(folder, name)
     for name in (TENSORS, CONFIG):
-        if name not in found:
+        if name not in shared:
             raise WeightsError(f"{folder}: no {name} in it, so not a folder of weights.")
-    if sum(name.startswith(PICTURES) for name in found) > _PICTURE_COUNT:
+    if sum(name.startswith(PICTURES) for name in shared) > _PICTURE_COUNT:
         raise WeightsError(f"{pictures}: more than {_PICTURE_COUNT} pictures.")
-    return sorted(found)
+    return sorted(shared)
 
 
 def _check_file(folder: Path, name: str) -> None:
     path = folder / name
-    told = path.lstat()
-    if not stat.S_ISREG(told.st_mode):
-        kind = "a link" if stat.S_ISLNK(told.st_mode) else "no regular file"
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) else "no regular file"
         raise WeightsError(f"{path}: {kind}; a shared folder holds the files themselves.")
     limit = size_limit(name) or 0
-    if name != TENSORS and told.st_size > limit:
-        raise WeightsError(f"{path}: {told.st_size:,} bytes, and at most {limit:,} are taken.")
+    if name != TENSORS and status.st_size > limit:
+        raise WeightsError(f"{path}: {status.st_size:,} bytes, and at most {limit:,} are taken.")
     if name.startswith(PICTURES):
         with path.open("rb") as file:
             if file.read(len(_PNG)) != _PNG:
@@ -106,8 +107,8 @@ def content_digest(folder: Path) -> str:
 def copy_shared(folder: Path, to: Path) -> None:
     """Copy the shared files of a folder into a new one; see `shared_files` for errors."""
     for name in shared_files(folder):
-        with (folder / name).open("rb") as file:
-            _write(to, name, file, (folder / name).stat().st_size, str(folder))
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, to / name)
 
 
 def pack(folder: Path, tar: Path) -> None:
@@ -126,34 +127,39 @@ def pack(folder: Path, tar: Path) -> None:
 def unpack(tar: Path, to: Path, max_size: int = MAX_SIZE) -> None:
     """Unpack a tar file as `pack` writes it into a new folder.
 
-    Each 512-byte header is parsed alone, so that nothing in the archive is ever followed: extended
-    headers, links, devices, sparse files and compression are refused, and so is every name that is
-    not one of a shared file's.
-
-    Raises:
-        WeightsError: naming the archive, the entry and what is wrong.
+    Each 512-byte header is parsed alone, so that nothing in the archive is ever followed; whatever
+    is not a plain file of a shared file's name is a WeightsError.
     """
     seen: set[str] = set()
     with tar.open("rb") as file:
         for entry in _entries(file, tar):
-            name = entry.name
-            if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-                raise WeightsError(f"{tar}: {name!r} is no plain file (a link, a device, …).")
-            limit = size_limit(name, max_size)
-            if limit is None:
-                kind = "no file of a shared folder" if is_safe(name) else "no safe name"
-                raise WeightsError(f"{tar}: {name!r} is {kind}; `posegen weights push` makes tars.")
-            if name in seen:
-                raise WeightsError(f"{tar}: {name!r} is there twice.")
-            seen.add(name)
-            if not 0 <= entry.size <= limit:
-                raise WeightsError(
-                    f"{tar}: {name!r} has {entry.size:,} bytes, and at most {limit:,} are taken."
-                )
+            _check_entry(entry, tar, max_size)
+            if entry.name in seen:
+                raise WeightsError(f"{tar}: {entry.name!r} is there twice.")
+            seen.add(entry.name)
             if len(seen) > _PICTURE_COUNT + len(_LIMITS) + 1:
                 raise WeightsError(f"{tar}: too many files.")
-            _write(to, name, file, entry.size, str(tar))
+            (to / entry.name).parent.mkdir(parents=True, exist_ok=True)
+            with (to / entry.name).open("xb") as copy:
+                for start in range(0, entry.size, _CHUNK):
+                    copy.write(file.read(min(_CHUNK, entry.size - start)))
+                if copy.tell() != entry.size:
+                    raise WeightsError(f"{tar}: cut off within {entry.name!r}.")
             file.seek(-entry.size % tarfile.BLOCKSIZE, io.SEEK_CUR)
+
+
+def _check_entry(entry: tarfile.TarInfo, tar: Path, max_size: int) -> None:
+    name = entry.name
+    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        raise WeightsError(f"{tar}: {name!r} is no plain file (a link, a device, …).")
+    limit = size_limit(name, max_size)
+    if limit is None:
+        kind = "no file of a shared folder" if is_safe(name) else "no safe name"
+        raise WeightsError(f"{tar}: {name!r} is {kind}; `posegen weights push` makes tars.")
+    if not 0 <= entry.size <= limit:
+        raise WeightsError(
+            f"{tar}: {name!r} has {entry.size:,} bytes, and at most {limit:,} are taken."
+        )
 
 
 def _entries(file: BinaryIO, tar: Path) -> Iterator[tarfile.TarInfo]:
@@ -167,16 +173,3 @@ def _entries(file: BinaryIO, tar: Path) -> Iterator[tarfile.TarInfo]:
             raise WeightsError(
                 f"{tar}: damaged, cut off, compressed, or no tar file ({error})."
             ) from None
-
-
-def _write(folder: Path, name: str, file: BinaryIO, size: int, source: str) -> None:
-    """Write `size` bytes of an open file to a new file of a folder."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as to:
-        while size:
-            chunk = file.read(min(size, _CHUNK))
-            if not chunk:
-                raise WeightsError(f"{source}: cut off within {name!r}.")
-            to.write(chunk)
-            size -= len(chunk)

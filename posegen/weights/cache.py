@@ -4,35 +4,41 @@
         weights/
             <digest>/         a shared folder; its name is the digest of what is in it
             <digest>.json     what it is called, and where it was pulled from
-            partial/          downloads that were cut off
             .new-…/           what a pull is at work on
 
 A folder comes to its name by renaming, when it is whole and checked; so whatever has such a name
-can be used. The same weights from several places are kept once.
+can be used. The same weights from several places are kept once. The cache is locked while names
+are given and folders renamed, and never while anything is fetched.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, Field, ValidationError
 
-from posegen.core.errors import ConfigError, WeightsError, suggest
+from posegen.core.errors import WeightsError, suggest
 from posegen.plugins import catalogue
 from posegen.weights.bundle import content_digest
 from posegen.weights.files import write_json
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+#: Seconds to wait for another process; it may be computing the digest of a large folder.
+_PATIENCE = 120
+#: Seconds after which nobody can still be at work on a pull; a download may take six hours.
+_ABANDONED = 24 * 3600
+
+_log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -43,8 +49,7 @@ def cache_folder() -> Path:
     return root.expanduser() / "weights"
 
 
-@dataclass(frozen=True)
-class Pulled:
+class Pulled(BaseModel):
     """Weights in the cache.
 
     Attributes:
@@ -53,7 +58,7 @@ class Pulled:
         sources: where they were pulled from -> the sha256 of what was pulled.
     """
 
-    digest: str
+    digest: str = Field(default="", exclude=True)
     name: str
     sources: dict[str, str]
 
@@ -62,62 +67,57 @@ class Pulled:
         """Where they are."""
         return cache_folder() / self.digest
 
+    def is_intact(self) -> bool:
+        """Whether they are still what they were, all files together."""
+        try:
+            return content_digest(self.folder) == self.digest
+        except WeightsError:
+            return False
+
 
 def pulled() -> list[Pulled]:
-    """Return all weights in the cache, sorted by name."""
-    found = []
+    """Return all weights in the cache, sorted by name; of a damaged record a warning says so."""
+    items = []
     for file in cache_folder().glob("*.json"):
-        if _DIGEST.fullmatch(file.stem) and (cache_folder() / file.stem).is_dir():
-            found.append(_record(file))
-    return sorted(found, key=lambda item: (item.name, item.digest))
+        if _DIGEST.fullmatch(file.stem) and file.with_suffix("").is_dir():
+            try:
+                item = Pulled.model_validate_json(file.read_bytes())
+                items.append(item.model_copy(update={"digest": file.stem}))
+            except (OSError, ValidationError):
+                _log.warning(
+                    "%s: damaged, and passed over; pull its weights again, or delete it and the "
+                    "folder of that name.",
+                    file,
+                )
+    return sorted(items, key=lambda item: (item.name, item.digest))
 
 
-def _record(file: Path) -> Pulled:
-    try:
-        told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        sources = {str(key): str(value) for key, value in told["sources"].items()}
-        return Pulled(file.stem, str(told["name"]), sources)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            f"{file}: damaged ({type(error).__name__}: {error}); delete it and the folder of that "
-            "name, and pull again."
-        ) from None
-
-
-def named(name: str) -> Pulled | None:
-    """Return the pulled weights of a name."""
-    return next((item for item in pulled() if item.name == name), None)
-
-
-def from_source(source: str) -> Pulled | None:
-    """Return what was pulled last from a source."""
-    return next((item for item in pulled() if source in item.sources), None)
-
-
-def of_digest(sha256: str) -> Pulled | None:
-    """Return what was pulled as a file of this digest."""
-    return next((item for item in pulled() if sha256 in item.sources.values()), None)
-
-
-def is_intact(item: Pulled) -> bool:
-    """Whether pulled weights are still what they were, all files together."""
-    try:
-        return content_digest(item.folder) == item.digest
-    except WeightsError:
-        return False
+def intact(test: Callable[[Pulled], bool]) -> Pulled | None:
+    """Return pulled weights that pass a test and are still what they were."""
+    return next((item for item in pulled() if test(item) and item.is_intact()), None)
 
 
 def find(path: str | Path) -> Path:
     """Return the folder (or file) of weights that a user names: `RUN|WEIGHTS`.
 
     Args:
-        path: a run, a folder of weights, a `.safetensors` file, or the name of pulled weights.
+        path: a run, `RUN@best` for those of its best validation, a folder of weights, a
+            `.safetensors` file, or the name of pulled weights.
 
     Raises:
         WeightsError: where there is none, or the pulled ones were altered; for weights of the
             catalogue, with the command that pulls them.
     """
     given = Path(path).expanduser()
+    run, at, which = str(given).rpartition("@")
+    if at and not given.exists() and (Path(run) / "config.toml").is_file():
+        best = Path(run) / "best"
+        if which != "best" or not best.is_dir():
+            raise WeightsError(
+                f"{given}: a run has {run}@best and no other, and that after a validation; train "
+                "it with `--set validation.every=N`."
+            )
+        return best
     if not given.exists():
         return _find_named(str(path))
     inner = given / "weights"
@@ -125,14 +125,16 @@ def find(path: str | Path) -> Path:
         return inner
     if (given / "config.toml").is_file():
         raise WeightsError(f"{given}: this run has saved no weights yet; train it further.")
+    if not (given.is_file() or given.is_dir()):
+        raise WeightsError(f"{given}: a device or a pipe; give a file or a folder.")
     return given
 
 
 def _find_named(name: str) -> Path:
-    if not NAME.fullmatch(name):
-        raise WeightsError(f"{name}: no such run or weights.")
-    if (item := named(name)) is not None:
-        if not is_intact(item):
+    items = {item.name: item for item in pulled() if item.name}
+    if name in items:
+        item = items[name]
+        if not item.is_intact():
             raise WeightsError(
                 f"{item.folder}: altered since {name!r} was pulled; pull it again, from one of: "
                 f"{', '.join(item.sources)}."
@@ -144,90 +146,65 @@ def _find_named(name: str) -> Path:
             f"{name}: in the catalogue, and not on this machine yet; `posegen weights pull {name}` "
             f"gets it ({known[name].size / 1e6:,.1f} MB)."
         )
-    names = {*known, *(item.name for item in pulled() if item.name)}
-    if not names:
-        raise WeightsError(f"{name}: no such run or weights.")
-    raise WeightsError(
-        f"{name}: no such run or weights, nor pulled or in the catalogue; {suggest(name, names)}"
-    )
+    missing = f"{name}: no such run or weights"
+    if not NAME.fullmatch(name) or not (known or items):
+        raise WeightsError(f"{missing}.")
+    near = suggest(name, {*known, *items})
+    raise WeightsError(f"{missing}, nor pulled or in the catalogue; {near}")
 
 
 @contextmanager
 def working() -> Iterator[Path]:
-    """Lock the cache and yield a new folder in it, which is gone at the end.
-
-    Raises:
-        WeightsError: where another process is pulling.
-    """
+    """Yield a new folder in the cache, which is gone at the end."""
     root = cache_folder()
     root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(root / ".lock")
+    for left in root.glob(".new-*"):
+        with suppress(OSError):  # another process may clear it as well
+            if left.stat().st_mtime < time.time() - _ABANDONED:
+                shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=root) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    root = cache_folder()
     try:
-        lock.acquire(timeout=0)
+        with FileLock(root / ".lock", timeout=_PATIENCE):
+            yield
     except Timeout:
         raise WeightsError(
-            f"{root}: another posegen is pulling; wait for it, or set POSEGEN_CACHE to another "
-            "folder."
+            f"{root}: another posegen has been at work there for {_PATIENCE} seconds; wait for it, "
+            "or set POSEGEN_CACHE to another folder."
         ) from None
-    try:
-        for left in root.glob(".new-*"):  # of a process that was killed
-            shutil.rmtree(left)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=root) as folder:
-            yield Path(folder)
-    finally:
-        lock.release()
 
 
-def keep(folder: Path, source: str, sha256: str) -> Pulled:
-    """Move a checked folder into the cache, under its digest.
+def keep(folder: Path, name: str, sources: Mapping[str, str]) -> Pulled:
+    """Give a checked folder a name in the cache; older weights that had the name lose it.
 
-    Args:
-        folder: inside the folder that `working` yielded.
-        source: where it was pulled from.
-        sha256: of what was pulled.
+    The folder is inside the one that `working` yielded, and moved; or is in the cache already.
+    `sources` are where it was pulled from now, with the sha256 of what was pulled.
     """
-    digest = content_digest(folder)
-    item = next((item for item in pulled() if item.digest == digest), Pulled(digest, "", {}))
-    if item.folder.exists() and not is_intact(item):
-        shutil.rmtree(item.folder)
-    if not item.folder.exists():
-        folder.rename(item.folder)
-    for other in pulled():
-        if other.digest != digest and source in other.sources:
-            _write(replace(other, sources={k: v for k, v in other.sources.items() if k != source}))
-    item = replace(item, sources={**item.sources, source: sha256})
-    _write(item)
+    inside = folder.parent == cache_folder()
+    digest = folder.name if inside else content_digest(folder)
+    item = Pulled(digest=digest, name=name, sources={})
+    with _locked():
+        if not inside and item.folder.exists() and not item.is_intact():
+            shutil.rmtree(item.folder)
+        if not item.folder.exists():
+            folder.rename(item.folder)
+        for other in pulled():
+            if other.digest == digest:
+                item.sources.update(other.sources)
+                continue
+            rest = {key: value for key, value in other.sources.items() if key not in sources}
+            if other.name == name or rest != other.sources:
+                other.name, other.sources = "" if other.name == name else other.name, rest
+                _write(other)
+        item.sources.update(sources)
+        _write(item)
     return item
-
-
-def call(item: Pulled, name: str) -> Pulled:
-    """Give pulled weights a name; others that had it lose it.
-
-    Raises:
-        ConfigError: where it is no name.
-    """
-    check_name(name)
-    for other in pulled():
-        if other.name == name and other.digest != item.digest:
-            _write(replace(other, name=""))
-    item = replace(item, name=name)
-    _write(item)
-    return item
-
-
-def check_name(name: str) -> None:
-    """Check a name for pulled weights.
-
-    Raises:
-        ConfigError: where it is none.
-    """
-    if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"--name {name!r}: a name has lower-case letters, digits, '.', '_' and '-', at most "
-            "100, and begins with a letter or digit."
-        )
 
 
 def _write(item: Pulled) -> None:
-    told = {"name": item.name, "sources": item.sources}
-    write_json(cache_folder() / f"{item.digest}.json", told)
+    write_json(item.folder.with_suffix(".json"), item.model_dump())

@@ -27,13 +27,7 @@ def convert(
     """Convert a published generator checkpoint to a folder of weights.
 
     The file is read without unpickling code; the result is checked by loading it into the network.
-
-    Args:
-        checkpoint: the published file, e.g. `latest_net_netG.pth`.
-        out: the folder to write.
-        converter: name of the converter, e.g. `patn-official`.
-        encoder: the encoder that it was trained with, where the converter's guess is wrong.
-        image_size: (H, W), where the converter's guess is wrong.
+    Encoder and image size (H, W) are given where the converter's guess is wrong.
 
     Raises:
         WeightsError: where the file is not what the converter knows, or not a generator's.
@@ -49,16 +43,18 @@ def convert(
             "so give that one."
         )
     chosen = ComponentOptions(name=encoder) if encoder else ComponentOptions(**tree["encoder"])
-    maps = build_encoder(chosen)
+    generator, method = ComponentOptions(**tree["generator"]), ComponentOptions(name="adversarial")
     config = WeightsConfig(
-        model=str(tree.get("model", tree["generator"]["name"])),
-        generator=ComponentOptions(**tree["generator"]),
+        model=str(tree.get("model", generator.name)),
+        generator=generator,
         encoder=chosen,
-        layout=maps.layout,
+        method=method,
+        skeleton=build_encoder(chosen).skeleton,
         image_size=image_size or tuple(tree["image_size"]),
-        packages=packages_of(ComponentOptions(**tree["generator"]), chosen),
+        packages=packages_of(generator, chosen, method),
         training={"converted_from": checkpoint.name, "converter": converter},
     )
+    tensors = {f"generator.{name}": tensor for name, tensor in tensors.items()}
     assemble(config, tensors, checkpoint)
     save_weights(out, config, tensors)
     return config

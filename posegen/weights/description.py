@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+import pydantic
+from pydantic import ConfigDict, ValidationError
 
 from posegen.config import ComponentOptions, ExperimentConfig
 from posegen.core.config import Config
 from posegen.core.errors import UserError, WeightsError
-from posegen.core.headers import Header, read_header, unique
+from posegen.core.fields import Field
+from posegen.core.headers import read_header, unique
 from posegen.core.specs import CONTRACTS, Kind
 from posegen.plugins import registry
 
+if TYPE_CHECKING:
+    from posegen.core.batches import TaskInfo
+
 TENSORS = "model.safetensors"
 CONFIG = "config.json"
-SCHEMA: Literal[2] = 2
+SCHEMA: Literal[3] = 3
 
 #: The one key of the header's metadata. With two or more, safetensors writes them in random order,
 #: and the same weights would have another sha256 each time.
@@ -36,40 +41,35 @@ DIGEST_KEY = "config_sha256"
 #: Bytes of a description.
 _LIMIT = 2**20
 
-
-class Normalisation(Config):
-    """How images come to the network: (x / 255 − mean) / std, channels in this order."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    channels: str = "rgb"
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+#: How images come to the network: (x / 255 − mean) / std, channels in this order.
+NORMALISATION = {"channels": "rgb", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 
 
 class WeightsConfig(Config):
-    """How to rebuild the generator, and what its weights are of."""
+    """How to rebuild what makes pictures, and what its weights are of.
+
+    docs/weights.md says what each key means.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     # "schema" is a method of pydantic's own, hence the alias.
-    schema_: Literal[2] = Field(
-        default=SCHEMA, alias="schema", description="version of this format"
-    )
-    model: str = Field(description="recipe that it was trained with")
+    schema_: Literal[3] = pydantic.Field(default=SCHEMA, alias="schema")
+    model: str
     preset: str = ""
     generator: ComponentOptions
     encoder: ComponentOptions
-    layout: str = Field(default="openpose18", description="layout of the keypoints")
-    image_size: tuple[int, int] = Field(description="height and width in pixels")
-    normalisation: Normalisation = Field(
-        default=Normalisation(), description="how images come to the network"
-    )
-    contract: int = Field(
-        default=CONTRACTS[Kind.GENERATOR], description="generator contract version"
-    )
-    packages: dict[str, str] = Field(default_factory=dict, description="package -> version")
-    training: dict[str, Any] = Field(default_factory=dict, description="how it was trained")
-    licence: str = Field(default="", description="SPDX expression; empty where not shared yet")
+    method: ComponentOptions
+    sampling: dict[str, Any] = pydantic.Field(default_factory=dict)
+    networks: tuple[str, ...] = ("generator",)
+    skeleton: str = "openpose18"
+    fields: dict[str, Field] = pydantic.Field(default_factory=dict)
+    image_size: tuple[int, int]
+    normalisation: dict[str, Any] = NORMALISATION
+    contract: int = CONTRACTS[Kind.GENERATOR]
+    packages: dict[str, str] = pydantic.Field(default_factory=dict)
+    training: dict[str, Any] = pydantic.Field(default_factory=dict)
+    licence: str = ""
 
     def tree(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -79,31 +79,41 @@ class WeightsConfig(Config):
     def of_run(
         cls,
         config: ExperimentConfig,
-        layout: str,
-        size: tuple[int, int],
+        task: TaskInfo,
+        networks: Iterable[str],
         training: Mapping[str, Any],
     ) -> WeightsConfig:
-        """Describe the generator of an experiment."""
+        """Describe what an experiment shares: the named networks, built for a task.
+
+        `training` are facts about the training.
+        """
+        same = ("model", "preset", "generator", "encoder", "method", "sampling")
         return cls(
-            model=config.model,
-            preset=config.preset,
-            generator=config.generator,
-            encoder=config.encoder,
-            layout=layout,
-            image_size=size,
-            packages=packages_of(config.generator, config.encoder),
+            **{key: getattr(config, key) for key in same},
+            networks=tuple(networks),
+            skeleton=task.skeleton,
+            fields=dict(task.extra),
+            image_size=task.image_size,
+            packages=packages_of(config.generator, config.encoder, config.method),
             training={"seed": config.seed, "data": config.data.model_dump(mode="json"), **training},
         )
 
 
-def packages_of(generator: ComponentOptions, encoder: ComponentOptions) -> dict[str, str]:
-    """Return the packages (and versions) that a generator and its encoder are from."""
-    sections = ((Kind.GENERATOR, generator.name), (Kind.ENCODER, encoder.name))
-    found = {"posegen": _version("posegen") or "?"}
-    for kind, name in sections:
-        record = registry().get(kind, name).record
-        found[record.package] = record.version
-    return found
+def packages_of(
+    generator: ComponentOptions, encoder: ComponentOptions, method: ComponentOptions
+) -> dict[str, str]:
+    """Return the packages (and versions) that make pictures."""
+    packages = {"posegen": _version("posegen") or "?"}
+    sections = {Kind.GENERATOR: generator, Kind.ENCODER: encoder, Kind.METHOD: method}
+    for kind, section in sections.items():
+        record = registry().get(kind, section.name).record
+        packages[record.package] = record.version
+    return packages
+
+
+def tensors_of(path: Path) -> Path:
+    """Return the file of tensors of a folder of weights, or the file itself."""
+    return path / TENSORS if path.is_dir() else path
 
 
 def canonical(tree: Mapping[str, Any]) -> str:
@@ -123,7 +133,10 @@ def read_metadata(path: Path) -> dict[str, Any]:
         WeightsError: where the file is missing or damaged, or its description was altered.
     """
     try:
-        return described(read_header(path))
+        tree = _object(read_header(path).metadata.get(METADATA_KEY, "{}"))
+        if tree.pop(DIGEST_KEY, None) not in (None, digest(tree)):
+            raise ValueError("the description in its header was altered")
+        return tree
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file of weights.") from None
     except (OSError, ValueError) as error:
@@ -140,30 +153,20 @@ def is_tar(path: Path) -> bool:
         return file.read(512)[257:262] == b"ustar"
 
 
-def described(header: Header) -> dict[str, Any]:
-    """Return the description in a header, checked against its digest; empty where there is none.
-
-    Raises:
-        ValueError: with the reason, where it is no description or was altered.
-    """
-    if METADATA_KEY not in header.metadata:
-        return {}
-    tree = _object(header.metadata[METADATA_KEY])
-    told = tree.pop(DIGEST_KEY, None)
-    if told is not None and told != digest(tree):
-        raise ValueError("the description in its header was altered")
-    return tree
+def schema_of(path: Path) -> int:
+    """Return the version of the format that a folder or file was written in."""
+    return int(_tree(path).get("schema", SCHEMA))
 
 
 def read_config(path: Path) -> WeightsConfig:
     """Read the description of a folder, or of a `.safetensors` file from its header.
 
     Raises:
-        WeightsError: where it is missing, not of a format that this version reads, or made for
-            another contract or normalisation of images.
+        WeightsError: where it is missing, cannot be read, was made for another contract or
+            normalisation of images, or is not what a folder's tensors were saved with.
     """
     file = path / CONFIG if path.is_dir() else path
-    tree = _read_json(file) if path.is_dir() else read_metadata(path)
+    tree = _tree(path)
     if not tree:
         raise WeightsError(
             f"{path}: its header does not say which model it is of; give the folder with its "
@@ -176,24 +179,15 @@ def read_config(path: Path) -> WeightsConfig:
         place = ".".join(str(part) for part in first["loc"])
         raise WeightsError(f"{file}: {place}: {first['msg'].lower()}.") from None
     _check(config, file)
-    return config
-
-
-def check_pair(folder: Path) -> None:
-    """Check that a folder's `config.json` is the description that its tensors were saved with.
-
-    Tensors without a description, as other programs write them, are taken as they are.
-
-    Raises:
-        WeightsError: naming the first key that differs.
-    """
-    inner, outer = read_metadata(folder / TENSORS), _read_json(folder / CONFIG)
-    if inner and inner != outer:
-        key = next(k for k in sorted({*inner, *outer}) if inner.get(k) != outer.get(k))
+    # Tensors without a description, as other programs write them, are taken as they are.
+    inner = read_metadata(path / TENSORS) if path.is_dir() else {}
+    if inner and inner != tree:
+        key = next(k for k in sorted({*inner, *tree}) if inner.get(k) != tree.get(k))
         raise WeightsError(
-            f"{folder / CONFIG}: {key!r} is not what {TENSORS} was saved with; give a folder as "
-            "it was written."
+            f"{file}: {key!r} is not what {TENSORS} was saved with; give a folder as it was "
+            "written."
         )
+    return config
 
 
 def differences(config: WeightsConfig) -> list[str]:
@@ -247,21 +241,27 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def _tree(path: Path) -> dict[str, Any]:
+    """Read what a folder or a file says, in the format that it was written in."""
+    if not path.is_dir():
+        return read_metadata(path)
+    file = path / CONFIG
     try:
         if file.stat().st_size > _LIMIT:
             raise ValueError(f"larger than {_LIMIT:,} bytes")
         return _object(file.read_bytes())
     except FileNotFoundError:
-        raise WeightsError(
-            f"{file.parent}: no {CONFIG} in it, so not a folder of weights."
-        ) from None
+        raise WeightsError(f"{path}: no {CONFIG} in it, so not a folder of weights.") from None
     except (OSError, ValueError) as error:
         raise WeightsError(f"{file}: not readable as JSON ({error}).") from None
 
 
 def _migrated(tree: dict[str, Any], file: Path) -> dict[str, Any]:
-    """Bring a description to the present format, one version at a time."""
+    """Bring a description to the present format.
+
+    Formats 1 and 2 knew one network, sampled in one pass, and called a skeleton a layout. Version 2
+    of the generator contract asks nothing of weights that version 1 did not.
+    """
     schema = tree.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise WeightsError(f"{file}: schema: {schema!r} is no version of this format.")
@@ -270,32 +270,34 @@ def _migrated(tree: dict[str, Any], file: Path) -> dict[str, Any]:
             f"{file}: schema: {schema}, written by a newer posegen; this one reads up to {SCHEMA}, "
             "so upgrade it."
         )
-    for step in range(schema, SCHEMA):
-        tree = _MIGRATIONS[step](tree)
-    return tree
-
-
-def _from_1(tree: dict[str, Any]) -> dict[str, Any]:
-    """Format 1 named no normalisation, because there was one only, and no licence."""
-    return {**tree, "schema": 2, "normalisation": Normalisation().model_dump(), "licence": ""}
-
-
-_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+    if schema == SCHEMA:
+        return tree
+    contract = tree.get("contract")
+    new = {
+        "schema": SCHEMA,
+        "skeleton": tree.get("layout", "openpose18"),
+        "method": {"name": "adversarial"},
+        "contract": 2 if contract == 1 else contract,
+    }
+    return {**tree, **new}
 
 
 def _check(config: WeightsConfig, file: Path) -> None:
     ours = CONTRACTS[Kind.GENERATOR]
+    if "generator" not in config.networks:
+        raise WeightsError(f"{file}: networks: the generator is not among them.")
+    if any(field.channels < 1 for field in config.fields.values()):
+        raise WeightsError(f"{file}: fields: one has no channels.")
     if config.contract != ours:
         fix = "upgrade posegen" if config.contract > ours else "train or convert them again"
         raise WeightsError(
             f"{file}: contract: made for version {config.contract} of the generator contract, and "
             f"this posegen speaks {ours}; {fix}."
         )
-    if config.normalisation != Normalisation():
-        told = canonical(config.normalisation.model_dump(mode="json"))
-        own = canonical(Normalisation().model_dump(mode="json"))
+    if config.normalisation != NORMALISATION:
         raise WeightsError(
-            f"{file}: normalisation: made for images as {told}, and this posegen's are {own}."
+            f"{file}: normalisation: made for images as {canonical(config.normalisation)}, and "
+            f"this posegen's are {canonical(NORMALISATION)}."
         )
 
 

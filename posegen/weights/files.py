@@ -1,4 +1,4 @@
-"""Writing and reading safetensors so that nothing is ever left half-written."""
+"""Writing files so that nothing is ever left half-written."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; what is written there becomes `path` at the end.
 
-    After an error nothing is left of it, and an old file of that name is as it was.
+    After an error nothing is left of it, and an old file of that name is as it was. Whatever wrote
+    it, the file has the permissions that the umask gives to new files.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        if temporary.stat().st_mode != mode:  # safetensors makes files for the owner alone
+            temporary.chmod(mode)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

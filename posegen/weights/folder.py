@@ -16,24 +16,12 @@ from posegen.weights.description import (
     DIGEST_KEY,
     TENSORS,
     WeightsConfig,
-    check_pair,
     digest,
-    packages_of,
     read_config,
+    schema_of,
+    tensors_of,
 )
 from posegen.weights.files import write_description, write_tensors
-
-__all__ = [
-    "CONFIG",
-    "TENSORS",
-    "WeightsConfig",
-    "fill",
-    "open_weights",
-    "packages_of",
-    "read_config",
-    "save_weights",
-    "weights_digest",
-]
 
 #: What a network's floating-point tensors may be stored as; it computes in its own type.
 _STORED = (torch.float32, torch.float16, torch.bfloat16)
@@ -57,10 +45,10 @@ def open_weights(path: Path) -> tuple[WeightsConfig, dict[str, Tensor]]:
         WeightsError: naming the file and what is wrong.
     """
     config = read_config(path)
-    file = path / TENSORS if path.is_dir() else path
+    file = tensors_of(path)
     tensors = read_tensors(file)
-    if path.is_dir():
-        check_pair(path)
+    if schema_of(path) < 3:  # when the generator was the only network
+        tensors = {f"generator.{name}": tensor for name, tensor in tensors.items()}
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise WeightsError(
@@ -68,6 +56,11 @@ def open_weights(path: Path) -> tuple[WeightsConfig, dict[str, Tensor]]:
                 "went wrong, or the file is damaged."
             )
     return config, tensors
+
+
+def join(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Return the tensors of networks as a folder of weights names them: `network.tensor`."""
+    return nn.ModuleDict(dict(networks)).state_dict()
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -97,6 +90,19 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     if extra:
         raise WeightsError(f"{path}: holds {extra[0]!r}, which the network does not have.")
     network.load_state_dict(dict(tensors))
+
+
+def shared_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the sha256 of a model's tensors, by which scores know whose they are.
+
+    Of a generator alone it is that of its own tensors, as it was when there was nothing else.
+
+    Args:
+        tensors: named `network.tensor`.
+    """
+    if all(name.startswith("generator.") for name in tensors):
+        tensors = {name.removeprefix("generator."): value for name, value in tensors.items()}
+    return weights_digest(tensors)
 
 
 def weights_digest(tensors: Mapping[str, Tensor]) -> str:

@@ -1,54 +1,43 @@
-"""Weights from elsewhere into the cache: https, the hub, a file or folder, the catalogue."""
+"""Weights of others, checked: brought into the cache, or looked at where they are."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from posegen.core.errors import ConfigError, UserError, WeightsError, suggest
 from posegen.plugins import catalogue
 from posegen.weights import hub
-from posegen.weights.bundle import (
-    MAX_SIZE,
-    copy_shared,
-    file_digest,
-    shared_files,
-    unpack,
+from posegen.weights.bundle import MAX_SIZE, copy_shared, file_digest, shared_files, unpack
+from posegen.weights.cache import NAME, Pulled, cache_folder, find, intact, keep, working
+from posegen.weights.description import (
+    CONFIG,
+    TENSORS,
+    WeightsConfig,
+    is_tar,
+    read_config,
+    read_metadata,
+    tensors_of,
 )
-from posegen.weights.cache import (
-    NAME,
-    Pulled,
-    cache_folder,
-    call,
-    check_name,
-    find,
-    from_source,
-    is_intact,
-    keep,
-    of_digest,
-    working,
-)
-from posegen.weights.description import CONFIG, TENSORS, is_tar, read_config, read_metadata
-from posegen.weights.download import OFFLINE, Progress, Wanted, check_address, download
+from posegen.weights.download import Progress, check_address, download, no_progress
 from posegen.weights.files import write_description
+
+OFFLINE = "POSEGEN_OFFLINE"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be pulled.
+    """What is to be pulled, from `https://…`, `hf:owner/name[@revision]` or a path.
 
-    Attributes:
-        source: `https://…`, `hf:owner/name[@revision]`, or a path.
-        name: what it is to be called here.
-        sha256: what it has to be: of a file, or of the `model.safetensors` of a folder or
-            repository; None where nobody has said it.
-        size: bytes of the same.
-        max_size: more bytes than this are never taken.
+    `sha256` and `size` are what it has to have: a file, or the `model.safetensors` of a folder or
+    repository; None where nobody has said it. More bytes than `max_size` are never taken.
     """
 
     source: str
@@ -66,6 +55,15 @@ class Request:
     def is_hub(self) -> bool:
         """Whether it is on the hub."""
         return self.source.startswith(hub.PREFIX)
+
+    def check(self, sha256: str, size: int | None = None) -> None:
+        """Raise `WeightsError` where what was pulled is not what it has to be."""
+        if self.sha256 not in (None, sha256):
+            raise WeightsError(
+                f"{self.source}: its sha256 is {sha256}, where {self.sha256} is due."
+            )
+        if size is not None and self.size not in (None, size):
+            raise WeightsError(f"{self.source}: {size:,} bytes, where {self.size:,} are due.")
 
 
 def request(
@@ -95,7 +93,7 @@ def request(
         name, sha256, size = name or source, entry.sha256, entry.size
         source = known.place(entry)
         plain = entry.path is not None
-        if plain and not Path(source).exists() and not _is_here(entry.sha256):
+        if plain and not Path(source).exists() and _of_sha256(sha256) is None:
             raise WeightsError(
                 f"{known.origin['weights', entry.name]}: weights {entry.name!r}: path: {source} "
                 "is not there; put it there, or correct the entry."
@@ -107,15 +105,19 @@ def request(
     return Request(source=source, name=name, sha256=sha256, size=size, max_size=max_size)
 
 
-def _is_here(sha256: str) -> bool:
-    item = of_digest(sha256)
-    return item is not None and is_intact(item)
+def check_name(name: str) -> None:
+    """Raise `ConfigError` where pulled weights cannot be called that."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"--name {name!r}: a name has lower-case letters, digits, '.', '_' and '-', at most "
+            "100, and begins with a letter or digit."
+        )
 
 
 def _name_of(source: str) -> str:
     """Make a name of the last part of an address."""
     if source.startswith(hub.PREFIX):
-        last = hub.place(source).repository.rsplit("/", 1)[1]
+        last = hub.parse(source)[0].rsplit("/", 1)[1]
     else:
         path = Path(urlsplit(source).path if "://" in source else source)
         # What every run calls them says nothing; the folder above does.
@@ -127,120 +129,118 @@ def _name_of(source: str) -> str:
     return plain
 
 
-def pull(
-    wanted: Request, *, offline: bool = False, on_progress: Progress = lambda done, total: None
-) -> Pulled:
+def pull(wanted: Request, *, offline: bool = False, on_progress: Progress = no_progress) -> Pulled:
     """Bring weights into the cache, checked, under their name.
 
-    What the cache has already of that digest, or of that commit, is not fetched again.
+    What the cache has already of that digest, or of that commit, is not fetched again. `offline`
+    is without the network; `POSEGEN_OFFLINE` says the same.
 
     Raises:
         ConfigError, WeightsError: where they cannot be had, or are not what they should be; then
-            nothing is in the cache that was not there before, but for the beginning of a download
-            that can be continued.
+            nothing is in the cache that was not there before.
     """
-    item = of_digest(wanted.sha256) if wanted.sha256 else None
-    if item is None or not is_intact(item):
-        if wanted.is_web:
-            check_address(wanted.source)  # offline or not, it is never fetched
-        remote = wanted.is_web or wanted.is_hub
-        item = _cached(wanted) if offline and remote else _fetched(wanted, on_progress)
-    return call(item, wanted.name)
-
-
-def _cached(wanted: Request) -> Pulled:
-    """Return what was pulled from there before."""
-    item = from_source(wanted.source) if wanted.sha256 is None else None
-    if item is None or not is_intact(item):
+    if wanted.is_web:
+        check_address(wanted.source)  # offline or not, it is never fetched
+    remote = wanted.is_web or wanted.is_hub
+    offline = remote and (offline or os.environ.get(OFFLINE, "") not in ("", "0"))
+    item = _of_source(wanted.source) if offline else None
+    if wanted.sha256 is not None:
+        item = _of_sha256(wanted.sha256)
+    if item is not None:
+        return keep(item.folder, wanted.name, {})
+    if offline:
         raise WeightsError(
             f"{wanted.source}: not in {cache_folder()}, and without the network (--offline, or "
             f"{OFFLINE}) it cannot be had."
         )
-    return item
-
-
-def _fetched(wanted: Request, on_progress: Progress) -> Pulled:
+    if wanted.is_hub:
+        return _from_hub(wanted, on_progress)
     with working() as folder:
-        bundle = folder / "bundle"
-        bundle.mkdir()
-        if wanted.is_hub:
-            return _from_hub(wanted, bundle, on_progress)
+        path = folder / "download" if wanted.is_web else find(wanted.source)
         if wanted.is_web:
-            order = Wanted(
-                url=wanted.source, size=wanted.size, sha256=wanted.sha256, max_size=wanted.max_size
-            )
-            file = download(order, _partial(), on_progress).rename(folder / "download")
-            return _from_file(file, wanted, bundle)
-        path = find(wanted.source)
-        if path.is_file():
-            return _from_file(path, wanted, bundle)
+            download(wanted.source, path, wanted.max_size, wanted.size, on_progress)
+        return _from_path(wanted, path, folder / "bundle")
+
+
+def _of_sha256(sha256: str) -> Pulled | None:
+    return intact(lambda item: sha256 in item.sources.values())
+
+
+def _of_source(source: str) -> Pulled | None:
+    return intact(lambda item: source in item.sources)
+
+
+def _from_hub(wanted: Request, on_progress: Progress) -> Pulled:
+    commit, files = hub.listing(wanted.source, wanted.max_size)
+    item = _of_source(commit)
+    if item is not None:
+        sha256 = item.sources[commit]
+        wanted.check(sha256)
+        return keep(item.folder, wanted.name, {wanted.source: sha256})
+    with working() as folder:
+        hub.fetch(commit, files, folder / "bundle", on_progress)
+        return _kept(folder / "bundle", wanted, commit)
+
+
+def _from_path(wanted: Request, path: Path, bundle: Path) -> Pulled:
+    """Take a folder, or a tar or `.safetensors` file, by way of a new folder in the cache."""
+    bundle.mkdir()
+    if path.is_dir():
         copy_shared(path, bundle)
-        return _keep(bundle, wanted, wanted.source)
-
-
-def _partial() -> Path:
-    return cache_folder() / "partial"
-
-
-def _from_file(file: Path, wanted: Request, bundle: Path) -> Pulled:
-    """Take a tar, or tensors whose header has the description."""
-    found = file_digest(file)
-    _check_known(wanted, found, file.stat().st_size)
-    with _told_as(wanted.source, file):
-        if is_tar(file):
-            unpack(file, bundle, wanted.max_size)
+        return _kept(bundle, wanted)
+    sha256 = file_digest(path)
+    wanted.check(sha256, path.stat().st_size)
+    with _named(wanted.source, path):
+        if is_tar(path):
+            unpack(path, bundle, wanted.max_size)
         else:
-            tree = read_metadata(file)
-            read_config(file)  # says what to do where there is no description
-            shutil.copyfile(file, bundle / TENSORS)
-            write_description(bundle / CONFIG, tree)
-    return _keep(bundle, wanted, wanted.source, found)
+            read_config(path)  # says what to do where there is no description
+            shutil.copyfile(path, bundle / TENSORS)
+            write_description(bundle / CONFIG, read_metadata(path))
+    return _kept(bundle, wanted, sha256=sha256)
 
 
-def _from_hub(wanted: Request, bundle: Path, on_progress: Progress) -> Pulled:
-    commit, files = hub.listing(hub.place(wanted.source), wanted.max_size)
-    item = from_source(str(commit))
-    if item is None or not is_intact(item):
-        for name, file in sorted(files.items()):
-            if name == TENSORS and wanted.sha256 is not None:
-                file = replace(file, sha256=wanted.sha256, size=wanted.size or file.size)
-            to = bundle / name
-            to.parent.mkdir(exist_ok=True)
-            download(file, _partial(), on_progress).rename(to)
-        item = _keep(bundle, wanted, str(commit))
-    sha256 = item.sources[str(commit)]
-    if wanted.sha256 not in (None, sha256):
-        raise _mismatch(wanted, sha256)
-    return keep(item.folder, wanted.source, sha256)
+def _kept(bundle: Path, wanted: Request, *also: str, sha256: str | None = None) -> Pulled:
+    """Check a whole folder, and give it to the cache; `sha256` is of the file that it came in."""
+    from posegen.weights.folder import open_weights  # imports torch
 
-
-def _keep(bundle: Path, wanted: Request, source: str, sha256: str | None = None) -> Pulled:
-    """Check a whole folder, and give it to the cache."""
-    with _told_as(wanted.source, bundle):
+    with _named(wanted.source, bundle):
         shared_files(bundle)
         read_config(bundle / TENSORS)  # the digest of the tensors vouches for their description
         if sha256 is None:
             sha256 = file_digest(bundle / TENSORS)
-            _check_known(wanted, sha256, (bundle / TENSORS).stat().st_size)
-        from posegen.weights.folder import open_weights  # imports torch
-
+            wanted.check(sha256, (bundle / TENSORS).stat().st_size)
         open_weights(bundle)
-    return keep(bundle, source, sha256)
+    return keep(bundle, wanted.name, dict.fromkeys((wanted.source, *also), sha256))
 
 
-def _check_known(wanted: Request, sha256: str, size: int) -> None:
-    if wanted.sha256 not in (None, sha256):
-        raise _mismatch(wanted, sha256)
-    if wanted.size not in (None, size):
-        raise WeightsError(f"{wanted.source}: {size:,} bytes, where {wanted.size:,} are due.")
+def verify(path: str | Path, sha256: str | None = None) -> tuple[WeightsConfig, str, list[str]]:
+    """Check weights, or a `.tar` of them, as `pull` does, and that they fit the network here.
 
+    Returns:
+        The description, the sha256 (of the tar or `.safetensors` file, or of the folder's
+        `model.safetensors`), and the names of the files that are shared.
 
-def _mismatch(wanted: Request, sha256: str) -> WeightsError:
-    return WeightsError(f"{wanted.source}: its sha256 is {sha256}, where {wanted.sha256} is due.")
+    Raises:
+        WeightsError, ConfigError, PluginError: naming the first thing that is wrong.
+    """
+    from posegen.weights.networks import rebuild  # imports torch
+
+    place = find(path)
+    names = shared_files(place) if place.is_dir() else [TENSORS]
+    file = tensors_of(place)
+    digest = file_digest(file)
+    if sha256 not in (None, digest):
+        raise WeightsError(f"{file}: its sha256 is {digest}, where {sha256} is due.")
+    if place.is_dir() or not is_tar(place):
+        return rebuild(place)[0], digest, names
+    with tempfile.TemporaryDirectory() as folder, _named(str(place), Path(folder)):
+        unpack(place, Path(folder))
+        return rebuild(Path(folder))[0], digest, shared_files(Path(folder))
 
 
 @contextmanager
-def _told_as(source: str, path: Path) -> Iterator[None]:
+def _named(source: str, path: Path) -> Iterator[None]:
     """Name the source in errors, in place of where it is being worked on."""
     try:
         yield

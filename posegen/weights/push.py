@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
@@ -13,45 +13,52 @@ import torch
 from torch import Tensor
 
 from posegen.core.errors import ConfigError, WeightsError
-from posegen.core.headers import read_header
 from posegen.plugins.entries import licence_expression
 from posegen.weights import hub
-from posegen.weights.bundle import CARD, LICENCE, PICTURES, SCORES, file_digest, pack, shared_files
-from posegen.weights.cache import NAME, check_name, find
-from posegen.weights.card import Facts, card
-from posegen.weights.description import TENSORS, read_config
+from posegen.weights.bundle import CARD, PICTURES, SCORES, file_digest, pack, shared_files
+from posegen.weights.cache import NAME, find
+from posegen.weights.card import Evaluation, card, read_scores
+from posegen.weights.description import CONFIG, TENSORS, WeightsConfig, tensors_of
 from posegen.weights.files import write_atomically, write_json
-from posegen.weights.folder import open_weights, save_weights, weights_digest
-from posegen.weights.scores import read_scores, read_subject
+from posegen.weights.folder import open_weights, save_weights, shared_digest
+from posegen.weights.pull import check_name
 
 Stored = Literal["float32", "bfloat16", "float16"]
 
 #: Endings of files that a new folder would only by mistake be named with.
-_NOT_WRITTEN = frozenset(
-    {
-        ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".lzma", ".zst", ".tzst",
-        ".zip", ".7z", ".rar", ".safetensors",
-    }
-)  # fmt: skip
+_NOT_WRITTEN = (
+    *(".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".zip", ".7z", ".rar"),
+    *(".tar", ".safetensors"),
+)
 
 
 @dataclass(frozen=True)
 class Materials:
-    """What there is of weights: the tensors, and what a card is made of.
+    """What there is of weights: their folder or `.safetensors` file, and what a card is made of.
 
-    Attributes:
-        weights: the folder, or a `.safetensors` file alone.
-        scores: their scores.json.
-        pictures: PNG files that show what they do.
-        licence: a file with the licence's text.
-        notes: what was left out, in sentences.
+    `others` are the scores, pictures and the licence's text, by their names in a shared folder;
+    `notes` say what was left out.
     """
 
     weights: Path
-    scores: Path | None = None
-    pictures: tuple[Path, ...] = ()
-    licence: Path | None = None
+    others: Mapping[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """Read the scores; see `read_scores`."""
+        return read_scores(self.others[SCORES]).evaluations if SCORES in self.others else ()
+
+    def card(self, name: str, source: str) -> str:
+        """Return the model card; `source` is what `posegen weights pull` takes to get them.
+
+        Raises:
+            WeightsError: where a file of theirs is damaged.
+        """
+        config, _ = open_weights(self.weights)
+        config = config.model_copy(update={"training": without_paths(config.training)})
+        pictures = [other for other in self.others if other.startswith(PICTURES)]
+        file = tensors_of(self.weights)
+        return card(name, source, config, file, self.evaluations(), pictures)
 
 
 def materials(path: str | Path) -> Materials:
@@ -67,61 +74,32 @@ def materials(path: str | Path) -> Materials:
         return Materials(weights)
     if weights.name == "weights" and (weights.parent / "config.toml").is_file():
         return _of_run(weights)
-    names = shared_files(weights)
-    return Materials(
-        weights,
-        scores=weights / SCORES if SCORES in names else None,
-        pictures=tuple(weights / name for name in names if name.startswith(PICTURES)),
-        licence=weights / LICENCE if LICENCE in names else None,
-    )
+    made_anew = (TENSORS, CONFIG, CARD)
+    names = [name for name in shared_files(weights) if name not in made_anew]
+    return Materials(weights, {name: weights / name for name in names})
 
 
 def _of_run(weights: Path) -> Materials:
     run, notes = weights.parent, []
-    scores: Path | None = run / SCORES
-    if scores is None or not scores.is_file():
-        scores = None
-        notes.append("there are no scores; `posegen eval` computes them")
-    elif read_subject(scores) != weights_digest(open_weights(weights)[1]):
-        notes.append(f"{scores} is left out, because it is of other weights; score these anew")
-        scores = None
     grids = sorted((run / "samples").glob("*.png"))
-    return Materials(weights, scores, tuple(grids[-1:]), notes=tuple(notes))
-
-
-def facts(of: Materials, name: str, source: str) -> Facts:
-    """Return what the card of weights tells.
-
-    Raises:
-        WeightsError: where a file of theirs is damaged.
-    """
-    config = read_config(of.weights)
-    file = of.weights / TENSORS if of.weights.is_dir() else of.weights
-    open_weights(of.weights)
-    return Facts(
-        name=name,
-        source=source,
-        config=config.model_copy(update={"training": without_paths(config.training)}),
-        header=read_header(file),
-        sha256=file_digest(file),
-        tables=read_scores(of.scores) if of.scores else (),
-        pictures=tuple(f"{PICTURES}/{picture.name}" for picture in of.pictures),
-    )
+    others = {f"{PICTURES}/{grid.name}": grid for grid in grids[-1:]}
+    scores = run / SCORES
+    if not scores.is_file():
+        notes.append("there are no scores; `posegen eval` computes them")
+    elif read_scores(scores).subject.get("weights") != shared_digest(open_weights(weights)[1]):
+        notes.append(f"{scores} is left out, because it is of other weights; score these anew")
+    else:
+        others[SCORES] = scores
+    return Materials(weights, others, tuple(notes))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pushed:
-    """What was pushed.
-
-    Attributes:
-        where: the folder, the tar file, or the commit's address.
-        entry: the entry for a catalogue.
-        notes: what was left out, in sentences.
-    """
+    """Where weights were pushed, their entry for a catalogue, and what was left out."""
 
     where: str
     entry: dict[str, Any]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...]
 
 
 def push(
@@ -146,34 +124,43 @@ def push(
     Raises:
         ConfigError, WeightsError: before anything is written where others see it.
     """
-    place = hub.place(to) if to.startswith(hub.PREFIX) else None
+    repository = hub.parse(to)[0] if to.startswith(hub.PREFIX) else None
     target = Path(to).expanduser()
-    if place is None and target.suffix != ".tar" and target.suffix.lower() in _NOT_WRITTEN:
-        raise ConfigError(
-            f"{to}: {target.suffix} files are not written; give a name that ends in .tar, or that "
-            "of a new folder."
-        )
-    if place is None and target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ConfigError(f"{to}: exists already; choose another name.")
-    name = _name(name, to, place.repository if place else target.name)
+    if not repository:
+        _check_target(to, target)
+    name = _name(name, to, repository or target.name)
     found = materials(path)
     # Beside a new folder, so that it can come there by renaming.
-    beside = target.absolute().parent if place is None else None
+    beside = None if repository else target.absolute().parent
     if beside:
         beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".posegen-", dir=beside) as temporary:
         bundle = Path(temporary) / name
-        _assemble(found, bundle, licence, stored)
-        told = facts(materials(bundle), name, to if place else target.name)
-        write_atomically(bundle / CARD, card(told).encode())
+        config = _assemble(found, bundle, licence, stored)
+        made = materials(bundle)
+        text = made.card(name, to if repository else target.name)
+        write_atomically(bundle / CARD, text.encode())
         shared_files(bundle)  # what others will check is checked here first
-        if place is not None:
-            where, commit = hub.upload(bundle, place, public=public)
-            entry = _entry(told, bundle / TENSORS, {"hub": place.repository, "revision": commit})
+        evaluations = made.evaluations()
+        if repository:
+            where, commit = hub.upload(bundle, to, public=public)
+            place, file = {"hub": repository, "revision": commit}, bundle / TENSORS
         else:
-            where, file = str(target), _deliver(bundle, target)
-            entry = _entry(told, file, {"path": target.name})
+            where, place = str(target), {"path": target.name}
+            file = _deliver(bundle, target)
+        entry = _entry(name, config, place, file, evaluations)
     return Pushed(where=where, entry=entry, notes=found.notes)
+
+
+def _check_target(to: str, target: Path) -> None:
+    """Refuse a new folder or file that could not be written, or would only by mistake."""
+    if target.suffix != ".tar" and target.suffix.lower() in _NOT_WRITTEN:
+        raise ConfigError(
+            f"{to}: {target.suffix} files are not written; give a name that ends in .tar, or that "
+            "of a new folder."
+        )
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ConfigError(f"{to}: exists already; choose another name.")
 
 
 def _name(given: str | None, to: str, last: str) -> str:
@@ -184,9 +171,7 @@ def _name(given: str | None, to: str, last: str) -> str:
     name = last.rsplit("/", 1)[-1].removesuffix(".tar")
     if not NAME.fullmatch(name.lower()):
         raise ConfigError(
-            f"{to}: weights cannot be called {name!r} after it (only letters from a to z, digits, "
-            "'.', '_' and '-', at most 100, beginning with a letter or digit); --name gives them "
-            "another name."
+            f"{to}: weights cannot be called {name!r} after it; --name gives them another name."
         )
     return name
 
@@ -202,22 +187,31 @@ def _deliver(bundle: Path, target: Path) -> Path:
     return target / TENSORS
 
 
-def _entry(told: Facts, file: Path, at: Mapping[str, str]) -> dict[str, Any]:
+def _entry(
+    name: str,
+    config: WeightsConfig,
+    place: Mapping[str, str],
+    file: Path,
+    evaluations: Sequence[Evaluation],
+) -> dict[str, Any]:
     """Return the entry of a catalogue; `file` is what its size and sha256 are of."""
-    config = told.config
     data = config.training.get("data")
     source = config.training.get("converted_from")
     scores = [
-        {"protocol": t.protocol, "column": column, "value": score.value, "count": t.count}
-        for t in told.tables
-        for column, score in t.rows.get(config.model, {}).items()
-        if score.value is not None
+        {
+            "protocol": evaluation.protocol.title,
+            "column": column,
+            "value": value,
+            "count": evaluation.count,
+        }
+        for evaluation in evaluations
+        for column, value in evaluation.values(config.model).items()
     ]
     return {
-        "name": told.name.lower(),
+        "name": name.lower(),
         "model": config.model,
         "preset": config.preset,
-        **at,
+        **place,
         "size": file.stat().st_size,
         "sha256": file_digest(file),
         "licence": config.licence,
@@ -226,36 +220,32 @@ def _entry(told: Facts, file: Path, at: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _assemble(of: Materials, bundle: Path, licence: str | None, stored: Stored | None) -> None:
-    """Write all but the card."""
+def _assemble(
+    of: Materials, bundle: Path, licence: str | None, stored: Stored | None
+) -> WeightsConfig:
+    """Write all but the card, and return the description."""
     config, tensors = open_weights(of.weights)
-    config = config.model_copy(
-        update={
-            "licence": _licence(licence or config.licence),
-            "training": without_paths(config.training),
-        }
-    )
-    save_weights(bundle, config, cast(tensors, stored) if stored else tensors)
-    if of.scores:
-        read_scores(of.scores)
-        write_json(bundle / SCORES, without_paths(json.loads(of.scores.read_bytes())))
-    for picture in of.pictures:
-        (bundle / PICTURES).mkdir(exist_ok=True)
-        write_atomically(bundle / PICTURES / picture.name, picture.read_bytes())
-    if of.licence:
-        write_atomically(bundle / LICENCE, of.licence.read_bytes())
-
-
-def _licence(text: str) -> str:
-    if not text:
+    licence = licence or config.licence
+    if not licence:
         raise ConfigError(
             "--licence is missing: under which licence do you share these weights? For example "
             "CC-BY-4.0 or Apache-2.0 (an SPDX expression)."
         )
     try:
-        return licence_expression(text)
+        licence = licence_expression(licence)
     except ValueError as error:
         raise ConfigError(f"--licence {error}.") from None
+    update = {"licence": licence, "training": without_paths(config.training)}
+    config = config.model_copy(update=update)
+    save_weights(bundle, config, cast(tensors, stored) if stored else tensors)
+    for name, file in of.others.items():
+        (bundle / name).parent.mkdir(exist_ok=True)
+        if name == SCORES:
+            read_scores(file)
+            write_json(bundle / name, without_paths(json.loads(file.read_bytes())))
+        else:
+            write_atomically(bundle / name, file.read_bytes())
+    return config
 
 
 def cast(tensors: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from posegen.cli import bench
 from posegen.cli.main import app
+from posegen.core import Config, Noise
 
 
 @pytest.mark.parametrize("preset", ["market1501", "deepfashion"])
@@ -31,9 +32,10 @@ def test_both_sides_of_the_step_are_the_same_networks(preset: str) -> None:
     with torch.no_grad():
         generator = plain.networks["netG"].eval()
         wanted = generator(batch.source, batch.source_pose, batch.target_pose)
-        made = ours.method.generate(ours.method.networks["generator"].eval(), batch).image
+        with ours.evaluation() as networks:
+            made = ours.method.sample(networks, batch, Noise(0, []), Config()).image
         seen = plain.networks["netD_PB"].eval()(torch.cat([wanted, batch.target_pose], dim=1))
-        scores = ours.method.networks["shape"].eval()(wanted, batch.target_pose)
+        scores = ours.method.networks["shape"].eval()(wanted, target_pose=batch.target_pose)
     torch.testing.assert_close(made, wanted, atol=1e-5, rtol=0)
     scores = scores.sigmoid() if preset == "market1501" else scores
     torch.testing.assert_close(scores, seen, atol=1e-4, rtol=1e-4)

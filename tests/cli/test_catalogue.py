@@ -19,7 +19,7 @@ PLUGIN = {
     "name": "posegen-tiny",
     "summary": "A [tiny] backbone.",
     "requirement": "posegen-tiny>=0.1",
-    "contract": 1,
+    "contract": 2,
     "licence": "MIT",
     "components": {"generator": ["tiny"]},
 }
@@ -57,8 +57,8 @@ def test_info(call: Call, lab: Path) -> None:
     for line in ("components   generator tiny", "installed    no", f"catalogue    {lab}"):
         assert line in out
     assert "problem" not in out
-    lab.write_text(tomli_w.dumps({"schema": 1, "plugin": [{**PLUGIN, "contract": 2}]}))
-    assert "problem      written for version 2" in call("plugins", "info", "posegen-tiny")[1]
+    lab.write_text(tomli_w.dumps({"schema": 1, "plugin": [{**PLUGIN, "contract": 3}]}))
+    assert "problem      written for version 3" in call("plugins", "info", "posegen-tiny")[1]
     code, _, err = call("plugins", "info", "posegen-tny")
     assert code == 2
     assert "did you mean 'posegen-tiny'" in err
@@ -99,10 +99,10 @@ def test_install_shows_everything_and_asks(
 
 
 def test_install_refuses_before_asking(call: Call, done: list[str], lab: Path) -> None:
-    lab.write_text(tomli_w.dumps({"schema": 1, "plugin": [{**PLUGIN, "contract": 2}]}))
+    lab.write_text(tomli_w.dumps({"schema": 1, "plugin": [{**PLUGIN, "contract": 3}]}))
     code, out, err = call("plugins", "install", "posegen-tiny", "--yes")
     assert code == 2
-    assert "written for version 2 of the generator contract" in err
+    assert "written for version 3 of the generator contract" in err
     assert out == ""
     code, out, _ = call("plugins", "install", "posegen-patn", "--yes")
     assert code == 0
@@ -113,7 +113,7 @@ def test_install_refuses_before_asking(call: Call, done: list[str], lab: Path) -
 def test_validate(call: Call, lab: Path, tmp_path: Path) -> None:
     code, out, _ = call("registry", "validate")
     assert code == 0
-    assert f"{lab}: 1 plugin, 0 sets of weights." in out
+    assert f"{lab}: plugins: 1, sets of weights: 0." in out
     assert "replaced" not in out
     user = tmp_path / "config" / "posegen" / "registry.toml"
     user.parent.mkdir(parents=True)
@@ -130,4 +130,4 @@ def test_validate(call: Call, lab: Path, tmp_path: Path) -> None:
     weights |= {"size": 1, "sha256": "ab" * 32}
     tree = {"schema": 1, "plugin": [PLUGIN, other], "weights": [weights]}
     lab.write_text(tomli_w.dumps(tree))
-    assert f"{lab}: 2 plugins, 1 set of weights." in call("registry", "validate", lab)[1]
+    assert f"{lab}: plugins: 2, sets of weights: 1." in call("registry", "validate", lab)[1]

@@ -125,8 +125,8 @@ def spoil(folders: Path, how: str) -> None:
         ("broken", "1.png: cannot be decoded"),
         ("one of another size", "1.png: is 40×40 (height×width) and 0.png is 48×40"),
         ("all of another size", "its pictures are 40×40 (height×width) and the targets 48×40"),
-        ("L", "1.png: is a grey picture"),
-        ("RGBA", "1.png: has an alpha channel"),
+        ("L", "1.png: its colours are of the kind L"),
+        ("RGBA", "1.png: its colours are of the kind RGBA"),
         ("no file", "holds no picture"),
         ("no folder", "no such folder"),
     ],
@@ -163,6 +163,8 @@ def test_one_picture_is_enough(score: Callable, folders: Path) -> None:
         (["--data", "people"], "--data is not for --results"),
         (["--precision", "bf16"], "--precision is not for --results"),
         (["--compile"], "--compile is not for --results"),
+        (["--sampling", "steps=4"], "--sampling is not for --results"),
+        (["--seed", "1"], "--seed is not for --results"),
     ],
 )
 def test_wrong_words_are_explained(score: Callable, words: list[str], sentence: str) -> None:

@@ -11,7 +11,8 @@ import torch
 from posegen.config import ComponentOptions
 from posegen.config.parts import build_generator
 from posegen.core import TaskInfo
-from posegen.weights.folder import WeightsConfig, save_weights
+from posegen.weights.description import WeightsConfig
+from posegen.weights.folder import join, save_weights
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -23,10 +24,11 @@ def weights(tmp_path: Path) -> Path:
         model="patn",
         generator=section,
         encoder=ComponentOptions(name="gaussian"),
+        method=ComponentOptions(name="adversarial"),
         image_size=(32, 16),
     )
     network = build_generator(section, TaskInfo((32, 16), 18))
-    save_weights(tmp_path / "weights", config, network.state_dict())
+    save_weights(tmp_path / "weights", config, join({"generator": network}))
     return tmp_path / "weights"
 
 

@@ -16,7 +16,8 @@ from posegen.config import ComponentOptions
 from posegen.config.parts import build_generator
 from posegen.core import TaskInfo
 from posegen.inference.pose_files import write_pose
-from posegen.weights.folder import WeightsConfig, save_weights
+from posegen.weights.description import WeightsConfig
+from posegen.weights.folder import join, save_weights
 
 Command = Callable[..., tuple[int, str, str]]
 SIZE = (32, 16)
@@ -52,12 +53,13 @@ def base(tmp_path: Path) -> list[str | Path]:
         model="patn",
         generator=section,
         encoder=ComponentOptions(name="gaussian"),
+        method=ComponentOptions(name="adversarial"),
         image_size=SIZE,
     )
     network = build_generator(section, TaskInfo(SIZE, 18))
     for parameter in network.parameters():
         parameter.data *= 1.6  # else one pose gives what the other does
-    save_weights(tmp_path / "weights", config, network.state_dict())
+    save_weights(tmp_path / "weights", config, join({"generator": network}))
     pixels = np.arange(32 * 16 * 3).reshape(32, 16, 3) % 251
     Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "me.png")
     write_pose(tmp_path / "me.json", pose(0), SIZE, "openpose18")

@@ -69,7 +69,7 @@ def test_check_of_a_package_tests_its_plugin_and_all_it_brings(
         assert report["ok"]
         assert all(finding["ok"] for finding in report["findings"])
     assert {"names", "light", "imports"} <= {f["name"] for f in reports[0]["findings"]}
-    assert {"compile", "export"} <= {f["name"] for f in reports[1]["findings"]}
+    assert {"capabilities"} <= {f["name"] for f in reports[1]["findings"]}
 
 
 def test_check_fails_with_exit_code_1(
@@ -79,7 +79,7 @@ def test_check_fails_with_exit_code_1(
         "from posegen.core import LossSpec, hookimpl\n"
         "@hookimpl\n"
         "def posegen_losses():\n"
-        "    return [LossSpec(name='sum', summary='x', target='sum_loss:Sum', contract=1)]\n"
+        "    return [LossSpec(name='sum', summary='x', target='sum_loss:Sum', contract=2)]\n"
     )
     (tmp_path / "sum_loss.py").write_text(
         "from posegen.core import Loss\n"

@@ -19,7 +19,7 @@ from posegen.core import DetectorSpec, hookimpl
 @hookimpl
 def posegen_detectors():
     return [DetectorSpec(name="spot", summary="", target="spot_plugin:Spot",
-                         config="spot_config:SpotConfig", contract=1)]
+                         config="spot_config:SpotConfig", contract=2)]
 
 def __getattr__(name):
     from spot_detector import Spot
@@ -36,7 +36,7 @@ import torch
 from posegen.core import PoseDetector
 
 class Spot(PoseDetector):
-    layout = "coco17"
+    skeleton = "coco17"
 
     def __init__(self, config):
         self.shift = config.shift
@@ -127,10 +127,10 @@ def test_everything_at_once(call: Call, photos: Path, tmp_path: Path) -> None:
     assert pose["keypoints"] == [[3, 4, 1]] * 18
 
 
-def test_options_of_the_detector_and_of_the_layout(
+def test_options_of_the_detector_and_of_the_skeleton(
     call: Call, photos: Path, tmp_path: Path
 ) -> None:
-    words = ["--detector", "spot", "--set", "detector.shift=2", "--layout", "openpose25"]
+    words = ["--detector", "spot", "--set", "detector.shift=2", "--skeleton", "openpose25"]
     code, _, said = call(photos / "a.png", *words, "--json", tmp_path / "json")
     assert code == 0, said
     pose = json.loads((tmp_path / "json" / "a.json").read_text())
@@ -183,8 +183,8 @@ def test_two_pictures_of_one_stem_have_two_drawings(call: Call, tmp_path: Path) 
     ("words", "sentence"),
     [
         ([], "nothing to write; give at least one of --out, --draw and --json"),
-        (["--out", "x.csv", "--layout", "coco17"], "--layout coco17: the published CSV holds"),
-        (["--draw", "d", "--layout", "coco"], "no keypoint layout 'coco'; did you mean 'coco17'"),
+        (["--out", "x.csv", "--skeleton", "coco17"], "--skeleton coco17: the published CSV holds"),
+        (["--draw", "d", "--layout", "coco"], "no skeleton 'coco'; did you mean 'coco17'"),
         (["--draw", "d", "--resume"], "--resume goes on with a CSV"),
         (["--draw", "d", "--format", "coco"], "--format and --threshold are about the files"),
         (["--draw", "d", "--poses", "p", "--detector", "spot"], "--poses takes the place of a"),

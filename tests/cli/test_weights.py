@@ -247,6 +247,24 @@ def test_an_empty_list_says_what_to_do(call: Call) -> None:
     assert "`posegen weights pull` gets some" in out
 
 
+def test_what_is_damaged_does_not_hide_the_rest(run: Path, call: Call, tmp_path: Path) -> None:
+    folders = []
+    for name in ("one", "two", "three"):
+        assert call("weights", "push", run, tmp_path / name, "--licence", "MIT")[0] == 0
+        (tmp_path / name / "LICENSE").write_text(name)
+        assert call("weights", "pull", tmp_path / name)[0] == 0
+        (item,) = (
+            row for row in json.loads(call("weights", "list", "--json")[1]) if row["name"] == name
+        )
+        folders.append(Path(item["where"]))
+    folders[0].with_suffix(".json").write_text("{")
+    (folders[1] / "config.json").write_text("{")
+    code, out, err = call("weights", "list", "--json")
+    assert code == 0
+    assert [row["name"] for row in json.loads(out)] == ["three"]
+    assert f"{folders[1] / 'config.json'}: not readable" in err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -255,6 +273,10 @@ def test_an_empty_list_says_what_to_do(call: Call) -> None:
         (["pull", "http://example.org/a.tar"], "only https is used"),
         (["pull", "http://example.org/a.tar", "--offline"], "only https is used"),
         (["pull", "nothing"], "neither a file or folder"),
+        (["pull", "{run}", "--max-size", "inf"], "--max-size inf: give gigabytes, from 0 to 1,000"),
+        (["pull", "{run}", "--max-size", "nan"], "--max-size nan: give gigabytes"),
+        (["pull", "{run}", "--max-size", "9" * 5000], "--max-size inf: give gigabytes"),
+        (["pull", "{run}", "--max-size", "-1"], "--max-size -1: give gigabytes"),
         (["push", "{run}", "{tmp}/new"], "--licence is missing"),
         (["push", "{tmp}", "{tmp}/new"], "no model.safetensors in it"),
         (["verify", "{tmp}/none"], "no such run or weights"),

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posegen.compute.kernels import use_cpu_kernels
-from posegen.compute.norm import InstanceNorm2d
+from posegen.compute.kernels import InstanceNorm2d, use_cpu_kernels
 
 
 def both(affine: bool) -> tuple[nn.Module, nn.Module]:

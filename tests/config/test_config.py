@@ -8,7 +8,7 @@ import pytest
 
 from posegen.config import ExperimentConfig, experiment, merge, parse_override, preset, read_toml
 from posegen.core import ConfigError, PluginError
-from posegen.training.stepper import learning_rate_factor
+from posegen.training.optimizers import learning_rate_factor
 
 
 def make(*overrides: str, name: str = "demo") -> ExperimentConfig:
@@ -126,11 +126,13 @@ def test_the_published_schedule() -> None:
     assert fashion.training.total_steps == 400_400
 
     def at(epoch: int) -> float:
-        return learning_rate_factor(market, epoch * 125)
+        return learning_rate_factor(market.training, market.schedule, epoch * 125)
 
     assert at(0) == at(498) == 1.0
     assert at(499) == pytest.approx(1 - 1 / 201)
-    assert learning_rate_factor(market, 500 * 125 - 1) == pytest.approx(1 - 1 / 201)
+    assert learning_rate_factor(market.training, market.schedule, 500 * 125 - 1) == pytest.approx(
+        1 - 1 / 201
+    )
     assert at(500) == pytest.approx(1 - 2 / 201)
     assert at(698) == pytest.approx(1 - 200 / 201)
     assert at(699) == 0.0

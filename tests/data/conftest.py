@@ -1,18 +1,17 @@
-"""A small folder in the published layout, and a stand-in for the renderer."""
+"""A small folder in the published layout."""
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
 
 import pytest
 import torch
-from torch import Tensor
 from torchvision.io import write_png
 
-from posegen.data import people
 from posegen.data.config import Market1501Config
 
 SIZE = (16, 8)
@@ -45,46 +44,12 @@ class MarketFolder:
 
 
 @pytest.fixture
-def market(tmp_path: Path) -> MarketFolder:
-    return MarketFolder(tmp_path / "market")
-
-
-class Rendered(NamedTuple):
-    images: Tensor
-    masks: Tensor
-    keypoints: Tensor
-
-
-Call = tuple[tuple[int, int], ...]
-
-
-def render_stub(
-    identities: Sequence[int], pictures: Sequence[int], size: tuple[int, int], *, seed: int
-) -> Rendered:
-    """Noise that depends on (identity, picture, seed) only, as with the renderer."""
-    height, width = size
-    images, masks, keypoints = [], [], []
-    for identity, picture in zip(map(int, identities), map(int, pictures), strict=True):
-        random = torch.Generator().manual_seed(identity * 1000 + picture + 7_919 * seed)
-        image = torch.randint(0, 256, (4, height, width), generator=random, dtype=torch.uint8)
-        images.append(image[:3])
-        masks.append((image[3:] > 127).to(torch.uint8) * 255)
-        points = torch.rand(18, 3, generator=random) * torch.tensor([width - 1, height - 1, 1.0])
-        points[:, 2] = torch.tensor([1.0, 0.5, 0.0]).repeat(6)
-        keypoints.append(points)
-    return Rendered(torch.stack(images), torch.stack(masks), torch.stack(keypoints))
+def noise(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module of a data set of noise, which declares fields."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    return importlib.import_module("noise")
 
 
 @pytest.fixture
-def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """Replace the renderer by `render_stub`; the list says what each call rendered."""
-    calls: list[Call] = []
-
-    def render(
-        identities: Sequence[int], pictures: Sequence[int], size: tuple[int, int], *, seed: int
-    ) -> Rendered:
-        calls.append(tuple(zip(map(int, identities), map(int, pictures), strict=True)))
-        return render_stub(identities, pictures, size, seed=seed)
-
-    monkeypatch.setattr(people, "render_people", render, raising=False)
-    return calls
+def market(tmp_path: Path) -> MarketFolder:
+    return MarketFolder(tmp_path / "market")

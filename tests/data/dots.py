@@ -75,7 +75,7 @@ class DotsConfig(Config):
 class Dots(PoseDetector):
     """Finds the dots of one person."""
 
-    layout = "openpose18"
+    skeleton = "openpose18"
     calls = 0
 
     def __init__(self, config: DotsConfig) -> None:
@@ -106,6 +106,6 @@ def posegen_detectors() -> list[DetectorSpec]:
             summary="Finds people made of dots.",
             target="dots:Dots",
             config="dots:DotsConfig",
-            contract=1,
+            contract=2,
         )
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,19 +10,32 @@ import torch
 from torch import Tensor
 
 from posegen.config import AugmentConfig, experiment, preset
-from posegen.core.batches import Pair
-from posegen.data.augment import Augmentation, Pictures, draw, flip, move, recolour
+from posegen.core.batches import Batch, Pair
+from posegen.core.fields import Field, FieldKind, standard_fields
+from posegen.core.skeletons import OPENPOSE18
+from posegen.data.augment import Augmentation, draw, flip, move, recolour
 from posegen.data.loading import collate, to_batch
 from posegen.poses.config import GaussianConfig
 from posegen.poses.encoders import GaussianEncoder
-from posegen.poses.layouts import OPENPOSE18
 
 SIZE = (48, 32)
 JOINTS = 18
+FIELDS = standard_fields(JOINTS, OPENPOSE18.mirrored)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def batch_of(images: Tensor, keypoints: Tensor, mask: Tensor | None = None) -> Batch:
+    """Return sources alone."""
+    tensors = {"source": images, "source_keypoints": keypoints}
+    tensors |= {} if mask is None else {"source_mask": mask}
+    return Batch(tensors, kinds={name: FIELDS[name].kind for name in tensors})
+
+
+def moved(batch: Batch, frame: Tensor) -> Batch:
+    return move(batch, frame, torch.full_like(frame, float("nan")))  # which no source takes
 
 
 def dotted(places: Tensor) -> Tensor:
@@ -49,65 +63,63 @@ def people(count: int) -> Tensor:
     return torch.cat([places, torch.ones(count, JOINTS, 1)], dim=-1)
 
 
-def one_dot_each(keypoints: Tensor) -> Pictures:
+def one_dot_each(keypoints: Tensor) -> Batch:
     """A picture for each joint, which shows that joint alone; all have all joints."""
-    return Pictures(dotted(keypoints[..., :2]), keypoints.repeat_interleave(JOINTS, dim=0), None)
+    return batch_of(dotted(keypoints[..., :2]), keypoints.repeat_interleave(JOINTS, dim=0))
 
 
-def joint_of_each(pictures: Pictures, count: int, order: list[int] | None = None) -> Tensor:
+def joint_of_each(batch: Batch, count: int, order: list[int] | None = None) -> Tensor:
     numbers = torch.tensor(order or range(JOINTS)).repeat(count)
-    return pictures.keypoints[torch.arange(count * JOINTS), numbers]
+    return batch.source_keypoints[torch.arange(count * JOINTS), numbers]
 
 
 def test_a_moved_dot_stays_under_its_joint() -> None:
     frame = torch.tensor([[20.0, 0.1, 0.03, -0.04], [-20.0, -0.1, 0.0, 0.05], [7.0, 0.0, 0.0, 0.0]])
     before = one_dot_each(people(3))
-    after = move(before, frame.repeat_interleave(JOINTS, dim=0))
+    after = moved(before, frame.repeat_interleave(JOINTS, dim=0))
     joints = joint_of_each(after, 3)
     assert joints[:, 2].eq(1).all()
-    assert torch.allclose(centres(after.images), joints[:, :2], atol=0.05)
+    assert torch.allclose(centres(after.source), joints[:, :2], atol=0.05)
     assert (joints[:, :2] - joint_of_each(before, 3)[:, :2]).abs().mean() > 0.5  # it did move
 
 
 def test_a_turn_is_clockwise_and_a_larger_scale_enlarges() -> None:
     middle = torch.tensor([15.5, 23.5])
     point = torch.cat([middle + torch.tensor([6.0, 0.0]), torch.ones(1)]).repeat(1, JOINTS, 1)
-    pictures = Pictures(torch.zeros(1, 3, *SIZE), point, None)
-    turned = move(pictures, torch.tensor([[90.0, 0.0, 0.0, 0.0]])).keypoints[0, 0]
+    batch = batch_of(torch.zeros(1, 3, *SIZE), point)
+    turned = moved(batch, torch.tensor([[90.0, 0.0, 0.0, 0.0]])).source_keypoints[0, 0]
     assert torch.allclose(turned[:2], middle + torch.tensor([0.0, 6.0]), atol=1e-3)
-    larger = move(pictures, torch.tensor([[0.0, 0.5, 0.0, 0.0]])).keypoints[0, 0]
+    larger = moved(batch, torch.tensor([[0.0, 0.5, 0.0, 0.0]])).source_keypoints[0, 0]
     assert larger[0] - middle[0] == pytest.approx(6 * 2.718281828**0.5, abs=1e-3)
 
 
 def test_a_flip_swaps_left_and_right() -> None:
     before = one_dot_each(people(2))
     chosen = torch.tensor([True, False]).repeat_interleave(JOINTS)
-    after = flip(before, chosen, OPENPOSE18)
+    after = flip(before, chosen, FIELDS)
     mirror = list(range(JOINTS))
     for a, b in OPENPOSE18.mirrored:
         mirror[a], mirror[b] = b, a
     # The dot under the right shoulder is under what is now called the left one.
     assert mirror[2] == 5
     swapped = joint_of_each(after, 1, mirror)
-    assert torch.allclose(centres(after.images)[:JOINTS], swapped[:, :2], atol=1e-3)
-    assert torch.equal(after.images[JOINTS:], before.images[JOINTS:])
-    assert torch.equal(after.keypoints[JOINTS:], before.keypoints[JOINTS:])
-    twice = flip(after, chosen, OPENPOSE18)
-    assert torch.allclose(twice.keypoints, before.keypoints, atol=1e-4)
-    assert torch.equal(twice.images, before.images)
+    assert torch.allclose(centres(after.source)[:JOINTS], swapped[:, :2], atol=1e-3)
+    assert torch.equal(after.source[JOINTS:], before.source[JOINTS:])
+    assert torch.equal(after.source_keypoints[JOINTS:], before.source_keypoints[JOINTS:])
+    twice = flip(after, chosen, FIELDS)
+    assert torch.allclose(twice.source_keypoints, before.source_keypoints, atol=1e-4)
+    assert torch.equal(twice.source, before.source)
 
 
 def test_masks_move_with_the_pixels() -> None:
     mask = torch.zeros(1, 1, *SIZE)
     mask[..., 10:30, 8:20] = 1
-    pictures = Pictures(mask.mul(2).sub(1).expand(-1, 3, -1, -1), people(1), mask)
-    moved = move(pictures, torch.tensor([[15.0, 0.1, 0.1, 0.0]]))
-    assert moved.masks is not None
-    assert moved.masks.unique().tolist() == [0, 1]
-    assert torch.equal(moved.masks, moved.images[:, :1].ge(0).float())
-    flipped = flip(pictures, torch.tensor([True]), OPENPOSE18)
-    assert flipped.masks is not None
-    assert torch.equal(flipped.masks, mask.flip(-1))
+    batch = batch_of(mask.mul(2).sub(1).expand(-1, 3, -1, -1), people(1), mask)
+    after = moved(batch, torch.tensor([[15.0, 0.1, 0.1, 0.0]]))
+    assert after.source_mask.unique().tolist() == [0, 1]
+    assert torch.equal(after.source_mask, after.source[:, :1].ge(0).float())
+    flipped = flip(batch, torch.tensor([True]), FIELDS)
+    assert torch.equal(flipped.source_mask, mask.flip(-1))
 
 
 def test_joints_that_leave_the_picture_become_missing() -> None:
@@ -115,13 +127,13 @@ def test_joints_that_leave_the_picture_become_missing() -> None:
     keypoints[0, 0] = torch.tensor([2.0, 5.0, 1.0])  # leaves
     keypoints[0, 1] = torch.tensor([20.0, 5.0, 0.5])  # stays
     keypoints[0, 2] = torch.tensor([-3.0, 5.0, 1.0])  # was outside before (DeepFashion)
-    pictures = Pictures(torch.zeros(1, 3, *SIZE), keypoints, None)
-    moved = move(pictures, torch.tensor([[0.0, 0.0, -0.25, 0.0]])).keypoints[0]
-    assert moved[0].tolist() == [0, 0, 0]
-    assert moved[1].tolist() == pytest.approx([12, 5, 0.5])
-    assert moved[2].tolist() == pytest.approx([-11, 5, 1])
-    assert moved[3:].eq(0).all()
-    flipped = flip(pictures, torch.tensor([True]), OPENPOSE18).keypoints[0]
+    batch = batch_of(torch.zeros(1, 3, *SIZE), keypoints)
+    after = moved(batch, torch.tensor([[0.0, 0.0, -0.25, 0.0]])).source_keypoints[0]
+    assert after[0].tolist() == [0, 0, 0]
+    assert after[1].tolist() == pytest.approx([12, 5, 0.5])
+    assert after[2].tolist() == pytest.approx([-11, 5, 1])
+    assert after[3:].eq(0).all()
+    flipped = flip(batch, torch.tensor([True]), FIELDS).source_keypoints[0]
     assert flipped[3].tolist() == [0, 0, 0]  # a missing joint is zeros, not at the far edge
     assert flipped[5].tolist() == [34, 5, 1]
 
@@ -131,13 +143,12 @@ def test_colours_change_alike_in_both_pictures() -> None:
     drawn = draw(config, OPENPOSE18, 4, seeded())
     assert drawn is not None
     images = torch.rand(4, 3, *SIZE, generator=seeded(2)) * 2 - 1
-    source, target = drawn(
-        Pictures(images, people(4), None), Pictures(images.flip(-2), people(4), None)
-    )
-    assert torch.allclose(source.images, target.images.flip(-2), atol=1e-6)
-    assert (source.images - images).abs().mean((1, 2, 3)).min() > 0.01
-    assert source.images.abs().max() <= 1
-    assert torch.equal(source.keypoints, people(4))
+    tensors = {"source": images, "target": images.flip(-2), "source_keypoints": people(4)}
+    after = drawn(Batch(tensors, kinds={name: FIELDS[name].kind for name in tensors}))
+    assert torch.allclose(after.source, after.target.flip(-2), atol=1e-6)
+    assert (after.source - images).abs().mean((1, 2, 3)).min() > 0.01
+    assert after.source.abs().max() <= 1
+    assert torch.equal(after.source_keypoints, people(4))
     nothing = recolour(images, torch.zeros(4, 4))
     assert torch.allclose(nothing, images, atol=1e-5)
 
@@ -199,6 +210,54 @@ def test_maps_are_made_of_the_moved_joints() -> None:
     peak = batch.source_pose[:, 0].flatten(1).argmax(1)
     dot = batch.source[:, 0].flatten(1).argmax(1)
     assert torch.equal(peak, dot)
+
+
+def test_every_field_changes_by_its_kind(noise: Any) -> None:
+    """The data set's own fields do what images, masks and keypoints of the same content do."""
+    dataset = noise.NoiseDataset()
+    raw = collate(dataset.__getitems__([0, 4, 7, 9, 13, 17]), dataset.fields)
+    encoder = GaussianEncoder(GaussianConfig())
+    config = AugmentConfig(flip=0.5, rotate=10, shift=0.1, brightness=0.2, hue=0.3)
+    drawn = draw(config, OPENPOSE18, 6, seeded(1), dataset.fields)
+    assert drawn is not None
+    assert 0 < drawn.flip.sum() < 6
+    plain = to_batch(raw, encoder, torch.device("cpu"))
+    # Each of them once more, under the name of the picture's own image, mask or channel.
+    twin = raw.having(
+        source=raw.source_garment,
+        target_mask=raw.target_garment_mask,
+        source_mask=raw.source_parsing[:, 1:2] * 255,
+    )
+    after, twin = (to_batch(b, encoder, torch.device("cpu"), drawn) for b in (raw, twin))
+    assert torch.equal(after.source_garment, twin.source)
+    assert torch.equal(after.target_garment_mask, twin.target_mask)
+    assert torch.equal(after.style, raw.style)
+    # A channel of a map moves as a mask does, before that is made 0 or 1; a flip swaps channels.
+    channel = torch.where(drawn.flip, 2, 1)
+    parsing = after.source_parsing[torch.arange(6), channel][:, None]
+    assert torch.equal(parsing.ge(0.5).float(), twin.source_mask)
+    assert not torch.equal(after.source_parsing, plain.source_parsing)
+    # Points: as keypoints at the same places do, rows swapped.
+    rows = raw.target_hands.repeat(1, 6, 1)
+    keypoints = to_batch(
+        raw.having(target_keypoints=rows), encoder, torch.device("cpu"), replace_fields(drawn)
+    ).target_keypoints[:, :3]
+    order = torch.where(drawn.flip[:, None], torch.tensor([2, 1, 0]), torch.arange(3))
+    assert torch.equal(after.target_hands, keypoints.gather(1, order[..., None].expand(-1, -1, 3)))
+
+
+def replace_fields(drawn: Augmentation) -> Augmentation:
+    """Let a flip swap no keypoints."""
+    plain = Field(FieldKind.POINTS, JOINTS)
+    return replace(drawn, fields={**drawn.fields, "target_keypoints": plain})
+
+
+def test_a_map_of_which_nothing_is_known_is_not_flipped(noise: Any) -> None:
+    dataset = noise.NoiseDataset()
+    raw = collate(dataset.__getitems__([0, 1]), dataset.fields)
+    drawn = draw(AugmentConfig(flip=1), OPENPOSE18, 2, seeded())
+    with pytest.raises(KeyError, match="source_parsing"):
+        to_batch(raw, GaussianEncoder(GaussianConfig()), torch.device("cpu"), drawn)
 
 
 @pytest.mark.parametrize(("key", "value"), [("flip", 2), ("rotate", -1), ("hue", 4)])

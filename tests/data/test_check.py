@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from posegen.data.check import report as report_module
+from posegen.core.skeletons import OPENPOSE18
+from posegen.data.check import checks
+from posegen.data.check import poses as poses_check
+from posegen.data.check.checks import CheckResult, Remark, check
 from posegen.data.check.gallery import gallery
-from posegen.data.check.poses import habits
-from posegen.data.check.report import Finding, Report, check
 from posegen.data.config import DeepFashionConfig, Market1501Config
-from posegen.data.finder import PeopleFinder
+from posegen.data.posing import build_finder
 from posegen.data.prepare.recipes import DeepFashion, Market1501
 from posegen.data.prepare.run import Request, prepare
-from posegen.poses.layouts import OPENPOSE18
 
 
 def nothing(*_: object) -> None:
@@ -28,27 +28,27 @@ def nothing(*_: object) -> None:
 
 @pytest.fixture
 def market_set(raw: Any, tmp_path: Path) -> Market1501Config:
-    finder = PeopleFinder("dots", {}, torch.device("cpu"))
+    finder = build_finder("dots", {}, torch.device("cpu"))
     prepare(Request(raw.market(), Market1501(tmp_path / "market"), finder=finder), nothing)
     return Market1501Config(root=tmp_path / "market")
 
 
-def found(report: Report, level: str | None = None) -> dict[str, Finding]:
-    return {f"{f.split}: {f.what}": f for f in report.findings if level in (None, f.level)}
+def remarks(result: CheckResult, level: str | None = None) -> dict[str, Remark]:
+    return {f"{f.split}: {f.what}": f for f in result.remarks if level in (None, f.level)}
 
 
 def test_a_good_set_is_good(market_set: Market1501Config) -> None:
-    report = check(market_set, nothing)
-    assert report.good
-    assert found(report, "warning") == {}
-    assert report.counts["train"] == {
+    result = check(market_set, nothing)
+    assert result.good
+    assert remarks(result, "warning") == {}
+    assert result.counts["train"] == {
         "pictures": 9,
         "annotated": 9,
         "with a valid pose": 8,
         "in pairs": 8,
         "pairs": 14,
     }
-    notes = found(report, "note")
+    notes = remarks(result, "note")
     assert list(notes) == ["train: pictures without a pair"]
     assert notes["train: pictures without a pair"].detail.startswith("First: 0002_c1s1_000001")
 
@@ -57,12 +57,32 @@ def test_pairs_that_are_nearly_the_published_ones(
     market_set: Market1501Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Market1501Config, "published_pairs", {"train": 15, "test": 12})
-    notes = found(check(market_set, nothing), "note")
-    assert (
-        "The published file has 15"
-        in notes["train: pairs, which is not the published number"].detail
-    )
-    assert "test: pairs, which is not the published number" not in notes
+    notes = remarks(check(market_set, nothing), "note")
+    what = "pairs, which is not the published number"
+    assert "The published file has 15" in notes[f"train: {what}"].detail
+    assert f"test: {what}" not in notes
+
+
+def test_joints_beside_pictures_and_pictures_that_are_not_there(
+    market_set: Market1501Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Market1501Config, "crop", 40)
+    path = market_set.annotations("train")
+    rows = path.read_text().splitlines()
+    rows[-1] = re.sub(r"\d+\]$", "70]", rows[-1])  # the left ear's x
+    rows.append(rows[-1].replace(rows[-1][:4], "0999", 1))
+    path.write_text("\n".join(rows) + "\n")
+    notes = remarks(check(market_set, nothing), "note")
+    assert notes["train: poses with a joint beside the picture"].count == 1
+    assert "First: 0999" in notes["train: annotated pictures that are missing"].detail
+
+
+def test_names_that_tell_nothing(
+    market_set: Market1501Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Market1501Config, "outfit_pattern", "(.+)")
+    findings = remarks(check(market_set, nothing), "warning")
+    assert findings["train: pictures of one person each"].count == 9
 
 
 def edit(path: Path, change: Callable[[list[str]], list[str]]) -> None:
@@ -74,9 +94,9 @@ def test_what_is_wrong_with_files_and_rows(market_set: Market1501Config) -> None
     (train / "0007_c1s1_000004_01.jpg").write_bytes(b"x")
     (train / "0010_c1s1_000007_01.jpg").unlink()
     edit(market_set.pairs("test"), lambda lines: [*lines, "a,b,c"])
-    report = check(market_set, nothing)
-    errors = found(report, "error")
-    assert not report.good
+    result = check(market_set, nothing)
+    errors = remarks(result, "error")
+    assert not result.good
     assert set(errors) == {
         "train: pictures that cannot be decoded",
         "train: pairs of missing images",
@@ -84,13 +104,13 @@ def test_what_is_wrong_with_files_and_rows(market_set: Market1501Config) -> None
     }
     assert errors["train: pairs of missing images"].count == 4
     assert "row 10: " in errors["train: pairs of missing images"].detail
-    assert report.findings[0].level == "error"
+    assert result.remarks[0].level == "error"
     market_set.annotations("test").unlink()
-    errors = found(check(market_set, nothing), "error")
-    assert "annotation-test.csv: no such file" in errors["test: file that cannot be used"].detail
+    errors = remarks(check(market_set, nothing), "error")
+    assert "annotation-test.csv: no such file" in errors["test: files that cannot be used"].detail
     (market_set.root / "market_data" / "train").rename(market_set.root / "away")
-    errors = found(check(market_set, nothing), "error")
-    assert "no such folder" in errors["train: file that cannot be used"].detail
+    errors = remarks(check(market_set, nothing), "error")
+    assert "no such folder" in errors["train: files that cannot be used"].detail
 
 
 def test_a_bad_row_of_keypoints_is_told_once(market_set: Market1501Config) -> None:
@@ -103,14 +123,14 @@ def test_a_bad_row_of_keypoints_is_told_once(market_set: Market1501Config) -> No
     lines[unreadable] = f"{names[unreadable]}: [1]: [2]"
     lines[outside] = re.sub(r"\[-?\d+", "[999", lines[outside])
     path.write_text("\n".join(lines) + "\n")
-    errors = found(check(market_set, nothing), "error")
+    errors = remarks(check(market_set, nothing), "error")
     assert set(errors) == {
         "train: unreadable rows of keypoints",
         "train: images with a joint outside",
-        "train: pairs of images whose row of keypoints is bad",
+        "train: pairs of images without usable keypoints",
     }
-    finding = errors["train: pairs of images whose row of keypoints is bad"]
-    assert f"mend row {unreadable + 1} of {path.name}" in finding.detail
+    finding = errors["train: pairs of images without usable keypoints"]
+    assert f"has no usable row in {path.name}" in finding.detail
     assert finding.count == 8  # four of each of the two
 
 
@@ -118,9 +138,9 @@ def test_sizes(market_set: Market1501Config, raw: Any) -> None:
     test = market_set.image_folders("test")[0]
     path = raw.write("x.jpg", (64, 32), 5)
     path.rename(sorted(test.iterdir())[2])
-    finding = found(check(market_set, nothing), "error")["test: pictures of another size"]
+    finding = remarks(check(market_set, nothing), "error")["test: pictures of another size"]
     assert finding.count == 1
-    assert "1 of 64×32" in finding.detail
+    assert "the image is 64×32" in finding.detail
 
 
 def test_pairs_of_two_people_and_other_pairs(market_set: Market1501Config) -> None:
@@ -128,8 +148,8 @@ def test_pairs_of_two_people_and_other_pairs(market_set: Market1501Config) -> No
     poor = "0002_c1s1_000001_01.jpg"  # has no left hip
     more = [f"{a},{b}", f"{a},{a}", f"{poor},0002_c2s1_000002_01.jpg"]
     edit(market_set.pairs("train"), lambda lines: [*lines, *more, lines[1]])
-    report = check(market_set, nothing)
-    findings = found(report)
+    result = check(market_set, nothing)
+    findings = remarks(result)
     assert findings["train: pairs whose person differs"].count == 1
     assert findings["train: pairs whose person differs"].level == "error"
     assert a in findings["train: pairs whose person differs"].detail
@@ -142,11 +162,11 @@ def test_leaks_of_pictures_and_people(market_set: Market1501Config) -> None:
     train, test = (market_set.image_folders(split)[0] for split in ("train", "test"))
     victim = sorted(test.iterdir())[0]
     (train / "0007_c1s1_000004_01.jpg").write_bytes(victim.read_bytes())
-    report = check(market_set, nothing)
-    finding = found(report, "error")["both: test pictures that are also in train"]
+    result = check(market_set, nothing)
+    finding = remarks(result, "error")["both: test pictures that are also in train"]
     assert finding.count == 1
     assert f"{victim.name}, in train as 0007_c1s1_000004_01.jpg" in finding.detail
-    assert "both: person: in train and in test" not in found(report)
+    assert "both: person: in train and in test" not in remarks(result)
 
 
 def test_the_same_picture_of_two_people(market_set: Market1501Config) -> None:
@@ -154,18 +174,23 @@ def test_the_same_picture_of_two_people(market_set: Market1501Config) -> None:
     content = (train / "0007_c1s1_000004_01.jpg").read_bytes()
     (train / "0010_c1s1_000007_01.jpg").write_bytes(content)
     (train / "0007_c2s1_000005_01.jpg").write_bytes(content)
-    findings = found(check(market_set, nothing))
+    findings = remarks(check(market_set, nothing))
     assert findings["train: pictures under more than one person"].count == 1
+    assert "train: pictures that are there more than once" not in findings
+    content = (train / "0002_c1s1_000001_01.jpg").read_bytes()
+    (train / "0002_c2s1_000002_01.jpg").write_bytes(content)
+    findings = remarks(check(market_set, nothing))
+    assert findings["train: pictures that are there more than once"].count == 1
 
 
 @pytest.mark.parametrize("split", ["published", "leak-free"])
 def test_items_in_both_splits(raw: Any, tmp_path: Path, split: Any) -> None:
-    finder = PeopleFinder("dots", {}, torch.device("cpu"))
+    finder = build_finder("dots", {}, torch.device("cpu"))
     recipe = DeepFashion(tmp_path / "out", split)
     prepare(Request(raw.deepfashion(), recipe, finder=finder), nothing)
-    report = check(DeepFashionConfig(root=tmp_path / "out"), nothing)
-    assert report.good
-    leaks = found(report, "warning")
+    result = check(DeepFashionConfig(root=tmp_path / "out"), nothing)
+    assert result.good
+    leaks = remarks(result, "warning")
     if split == "leak-free":
         assert leaks == {}
         return
@@ -189,7 +214,7 @@ def swapped(keypoints: torch.Tensor, *joints: str) -> torch.Tensor:
 
 
 def mistakes(keypoints: torch.Tensor) -> list[str]:
-    return [habit.what for habit in habits(keypoints) if habit.systematic]
+    return [mistake.what for mistake in poses_check.mistakes(keypoints)]
 
 
 ALL = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
@@ -245,7 +270,7 @@ def test_swaps_are_errors_and_are_shown(raw: Any, tmp_path: Path) -> None:
     for shot in range(6):  # a few poses say nothing
         name = f"0020_c1s1_{shot:06d}_01.jpg"
         raw.write(f"{tree.name}/bounding_box_train/{name}", (128, 64), 50 + shot)
-    finder = PeopleFinder("dots", {}, torch.device("cpu"))
+    finder = build_finder("dots", {}, torch.device("cpu"))
     prepare(Request(tree, Market1501(tmp_path / "out"), finder=finder), nothing)
     config = Market1501Config(root=tmp_path / "out")
 
@@ -258,15 +283,15 @@ def test_swaps_are_errors_and_are_shown(raw: Any, tmp_path: Path) -> None:
     for split in ("train", "test"):
         path = config.annotations(split)
         path.write_text(re.sub(r"\[.*?\]", swap, path.read_text()))
-    report = check(config, nothing)
-    errors = found(report, "error")
+    result = check(config, nothing)
+    errors = remarks(result, "error")
     assert set(errors) == {
         "train: eyes swapped, or pictures mirrored",
         "train: shoulders on the wrong side of the face",
     }
     assert "of the 14 poses that can tell" in next(iter(errors.values())).detail
-    assert len(report.strange["train"]) == 5
-    page = gallery(report, "x", count=1, seed=0)
+    assert len(result.strange["train"]) == 5
+    page = gallery(result, "x", count=1, seed=0)
     assert "train: poses that look swapped" in page
     assert page.count("<figure>") == 5 + 1 + 1
 
@@ -274,26 +299,26 @@ def test_swaps_are_errors_and_are_shown(raw: Any, tmp_path: Path) -> None:
 def test_joints_that_are_never_there(
     market_set: Market1501Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_module, "FEWEST", 8)  # the tree has so many
+    monkeypatch.setattr(checks, "FEWEST", 8)  # the tree has so many
     for split in ("train", "test"):
         path = market_set.annotations(split)
         rows = path.read_text().splitlines()
         without = [re.sub(r"-?\d+\]", "-1]", row) for row in rows]
         path.write_text("\n".join(without) + "\n")
-    findings = found(check(market_set, nothing), "warning")
+    findings = remarks(check(market_set, nothing), "warning")
     assert findings["train: joints that are never there"].detail.startswith("left_ear")
 
 
 def test_the_page_has_pictures_and_skeletons_and_needs_no_other_file(
     market_set: Market1501Config,
 ) -> None:
-    report = check(market_set, nothing)
-    page = gallery(report, "market <b>", count=4, seed=0)
+    result = check(market_set, nothing)
+    page = gallery(result, "market <b>", count=4, seed=0)
     assert page.count("<figure>") == 8
     assert page.count("data:image/jpeg;base64,") == 8
     assert page.count("<circle") > 8 * 15
     assert "market &lt;b&gt;" in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
-    assert page == gallery(report, "market <b>", count=4, seed=0)
-    assert page != gallery(report, "market <b>", count=4, seed=1)
+    assert page == gallery(result, "market <b>", count=4, seed=0)
+    assert page != gallery(result, "market <b>", count=4, seed=1)
     assert "pictures without a pair" in page

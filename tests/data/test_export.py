@@ -10,26 +10,25 @@ from PIL import Image
 from posegen.core.batches import Pair
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import ConfigError, DataError
-from posegen.data.config import DeepFashionConfig, Market1501Config, PeopleConfig, Split
+from posegen.data.config import DeepFashionConfig, Market1501Config, Split
 from posegen.data.export import ImageFormat, Layout, export_published
-from posegen.data.people.dataset import PeopleDataset
 from posegen.data.published import PublishedDataset
 
 SIZE = (16, 8)
 
 
 @pytest.fixture
-def people(rendered: list[Any]) -> dict[Split, PairDataset]:
-    config = PeopleConfig(image_size=SIZE, identities=3, pictures=3, test_identities=2)
-    return {"train": PeopleDataset(config, "train"), "test": PeopleDataset(config, "test")}
+def people(noise: Any) -> dict[Split, PairDataset]:
+    train, test = noise.NoiseDataset(3, extra=False), noise.NoiseDataset(2, 3, extra=False)
+    return {"train": train, "test": test}
 
 
 class Three(PairDataset):
     """Pairs of three images with the given names, and keypoints at the edges."""
 
-    def __init__(self, *names: str, layout: str = "openpose18") -> None:
+    def __init__(self, *names: str, skeleton: str = "openpose18") -> None:
         self.image_size = SIZE
-        self.layout = layout
+        self.skeleton = skeleton
         self.names = names
 
     def __len__(self) -> int:
@@ -73,10 +72,10 @@ def test_png_round_trip(people: Any, tmp_path: Path, layout: Layout, config: Any
 def test_jpeg_keeps_full_colour_resolution(people: Any, tmp_path: Path) -> None:
     export_published(people, tmp_path / "out", image_format="jpg")
     dataset = PublishedDataset(Market1501Config(root=tmp_path / "out", image_size=SIZE), "train")
-    assert dataset[0].source_name == "p000000_00.jpg"
+    assert dataset[0].source_name == "n000_00.jpg"
     difference = dataset[0].source.float() - people["train"][0].source.float()
     assert difference.abs().mean() < 8  # noise is the worst that JPEG can get
-    with Image.open(tmp_path / "out/market_data/train/p000000_00.jpg") as image:
+    with Image.open(tmp_path / "out/market_data/train/n000_00.jpg") as image:
         assert all(layer[1:3] == (1, 1) for layer in image.layer)
 
 
@@ -89,6 +88,12 @@ def test_writes_the_published_text(tmp_path: Path) -> None:
     assert annotations[1:] == [f"{name}.png: {y}: {x}" for name in "abc"]
     pairs = (tmp_path / "out/market-pairs-train.csv").read_text()
     assert pairs == "from,to\na.png,b.png\na.png,c.png\n"
+
+
+def test_what_has_no_place_is_left_out_and_named(noise: Any, tmp_path: Path) -> None:
+    left_out = export_published({"train": noise.NoiseDataset(1)}, tmp_path / "out")
+    assert left_out == ["source_mask", "target_mask", *noise.FIELDS]
+    assert export_published({"train": Three("a", "b", "c")}, tmp_path / "other") == []
 
 
 def test_each_image_is_written_once(people: Any, tmp_path: Path) -> None:
@@ -141,6 +146,6 @@ def test_names_stay_in_the_folder(tmp_path: Path) -> None:
 def test_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"x_y\.jpg: images 'x/y\.png' and 'x_y\.png'"):
         export_published({"train": Three("x/y.png", "x_y.png", "c")}, tmp_path / "out")
-    with pytest.raises(ConfigError, match="layout 'coco17'"):
-        export_published({"train": Three("a", "b", "c", layout="coco17")}, tmp_path / "out")
+    with pytest.raises(ConfigError, match="skeleton 'coco17'"):
+        export_published({"train": Three("a", "b", "c", skeleton="coco17")}, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from posegen.core.batches import Pair
-from posegen.core.errors import DataError
-from posegen.data.loading import RawBatch, collate, to_batch, to_uint8
+from posegen.config import ComponentOptions, parts
+from posegen.core.batches import Batch, Pair
+from posegen.core.errors import DataError, PluginError
+from posegen.core.fields import Field, FieldKind
+from posegen.data.loading import collate, to_batch, to_uint8
 from posegen.data.published import PublishedDataset
 from posegen.poses.config import GaussianConfig
 from posegen.poses.encoders import GaussianEncoder
@@ -44,7 +46,6 @@ def test_collate_stacks_without_converting() -> None:
     assert raw.source.shape == (3, 3, 8, 4)
     assert raw.source.dtype == torch.uint8
     assert raw.target_names == ["t0", "t255", "t51"]
-    assert raw.source_mask is not None
     assert raw.source_mask.dtype == torch.uint8
 
 
@@ -53,8 +54,6 @@ def test_batch_is_normalised_and_encoded(encoder: GaussianEncoder) -> None:
     batch = to_batch(raw, encoder, CPU)
     assert batch.source[:, 0, 0, 0].tolist() == pytest.approx([-1, 1, -0.6])
     assert batch.source.dtype == batch.source_pose.dtype == torch.float32
-    assert batch.source_mask is not None
-    assert batch.target_mask is not None
     assert torch.equal(batch.source_mask + batch.target_mask, torch.ones(3, 1, 8, 4))
     assert torch.equal(batch.source_pose, encoder(raw.source_keypoints, (8, 4)))
     assert torch.equal(batch.target_pose, encoder(raw.target_keypoints, (8, 4)))
@@ -66,13 +65,83 @@ def test_batch_is_normalised_and_encoded(encoder: GaussianEncoder) -> None:
 
 def test_no_masks(encoder: GaussianEncoder) -> None:
     batch = to_batch(collate([pair(1, masked=False)]), encoder, CPU)
-    assert batch.source_mask is None
-    assert batch.target_mask is None
+    assert "source_mask" not in batch
+    assert batch.get("target_mask") is None
+
+
+def test_declared_fields_travel_by_their_kind(encoder: GaussianEncoder, noise: Any) -> None:
+    dataset = noise.NoiseDataset()
+    raw = collate(dataset.__getitems__([0, 5]), dataset.fields)
+    assert {name: raw.kind(name) for name in dataset.fields} == {
+        name: field.kind for name, field in dataset.fields.items()
+    }
+    assert raw.source_parsing.dtype == raw.target_garment_mask.dtype == torch.uint8
+    batch = to_batch(raw, encoder, CPU)
+    assert {value.dtype for value in batch.tensors.values()} == {torch.float32}
+    assert torch.equal(batch.source_parsing, raw.source_parsing.float())
+    assert torch.equal(batch.target_garment_mask, raw.target_garment_mask.ge(128).float())
+    assert torch.equal(batch.source_garment, raw.source_garment.float().div(127.5).sub(1))
+    assert torch.equal(batch.target_hands, raw.target_hands)
+    assert torch.equal(batch.style, raw.style)
+    assert batch.source_parsing.is_contiguous(memory_format=torch.channels_last)
+    assert [len(part) for part in batch.split(2)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"style": None}, "lacks the vector 'style'"),
+        ({"style": torch.zeros(4)}, r"'style' has the shape \(4,\), and \(5,\) is expected"),
+        ({"source_parsing": torch.zeros(4, 8, 8)}, r"'source_parsing' has the shape \(4, 8, 8\), "),
+        ({"target_hands": torch.zeros(3, 2)}, r"and \(3, 3\) is expected"),
+        (
+            {"source_garment": torch.zeros(3, 16, 8)},
+            "'source_garment' is torch.float32, and images",
+        ),
+        (
+            {"source_depth": torch.zeros(1, 16, 8)},
+            "has 'source_depth', which its data set does not",
+        ),
+    ],
+)
+def test_samples_that_break_the_declaration(noise: Any, change: Any, sentence: str) -> None:
+    dataset = noise.NoiseDataset()
+    first, second = dataset[0], dataset[1]
+    extra = {k: v for k, v in {**second.extra, **change}.items() if v is not None}
+    pairs = [first, second._replace(extra=extra)]
+    match = rf"noise, sample n000_00.png n000_02.png: .*{sentence}"
+    with pytest.raises(DataError, match=match):
+        collate(pairs, dataset.fields, "noise")
+
+
+def test_masks_are_for_all_samples_or_for_none() -> None:
+    with pytest.raises(
+        DataError, match=r"the data set, sample s2 t2: lacks the mask 'source_mask'"
+    ):
+        collate([pair(1), pair(2, masked=False)])
+
+
+def test_a_data_set_that_declares_a_wrong_field(
+    monkeypatch: pytest.MonkeyPatch, noise: Any
+) -> None:
+    dataset = noise.NoiseDataset()
+    monkeypatch.setattr(parts, "options_of", lambda *_: None)
+    monkeypatch.setattr(parts, "build", lambda *_: dataset)
+    section = ComponentOptions(name="noise")
+    assert parts.build_dataset(section, "train") is dataset
+    task = parts.task_of(dataset, GaussianEncoder(GaussianConfig()))
+    assert (task.image_size, task.pose_channels, task.skeleton) == ((16, 8), 18, "openpose18")
+    assert task.channels(["source", "source_parsing", "target_pose"]) == 3 + 4 + 18
+    dataset.fields = {"depth": Field(FieldKind.MAP, 1)}
+    with pytest.raises(PluginError, match=r"the data set 'noise': the field 'depth' is a map, so"):
+        parts.build_dataset(section, "train")
 
 
 def test_uint8_round_trip_is_exact(encoder: GaussianEncoder) -> None:
     levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
-    raw = collate([pair(0)._replace(source=levels[0])])
+    pictures = {"source": levels[0], "target": levels[0]}
+    mask = torch.zeros(1, 16, 16, dtype=torch.uint8)
+    raw = collate([pair(0)._replace(**pictures, source_mask=mask, target_mask=mask)])
     assert torch.equal(to_uint8(to_batch(raw, encoder, CPU).source), levels)
 
 
@@ -92,7 +161,7 @@ def test_pins_tensors_and_keeps_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
     raw = collate([pair(3)]).pin_memory()
-    assert isinstance(raw, RawBatch)
+    assert isinstance(raw, Batch)
     assert len(pinned) == 6
     assert raw.source_names == ["s3"]
 
@@ -117,7 +186,7 @@ def test_loads_in_two_processes_and_reports_bad_files(market: Any) -> None:
     )
     batches = iter(loader)
     raw = next(batches)
-    assert isinstance(raw, RawBatch)
+    assert isinstance(raw, Batch)
     assert raw.source_names == ["a.png", "b.png"]
     assert torch.equal(raw.target[1], market.pixels[0])
     with pytest.raises(DataError) as caught:

@@ -13,9 +13,9 @@ from PIL import Image
 
 from posegen.core.errors import ConfigError, DataError
 from posegen.data.config import Market1501Config
-from posegen.data.finder import PeopleFinder
 from posegen.data.framing import Frame, follow, frame_around
 from posegen.data.own import LOST, NOBODY, NOT_VALID, OwnCounts, OwnOptions, from_folder
+from posegen.data.posing import PeopleFinder, build_finder
 from posegen.data.published import PublishedDataset
 
 SIZE = (128, 64)
@@ -23,7 +23,7 @@ SIZE = (128, 64)
 
 @pytest.fixture
 def finder(dots: ModuleType) -> PeopleFinder:
-    return PeopleFinder("dots", {}, torch.device("cpu"))
+    return build_finder("dots", {}, torch.device("cpu"))
 
 
 @pytest.fixture

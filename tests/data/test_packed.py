@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import pickle
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 from torchvision.io import write_png
 
-from posegen.core.errors import DataError
+from posegen.core import DataError, Field, FieldKind, Pair
 from posegen.data.loading import collate
 from posegen.data.published import PublishedDataset
-from posegen.data.texts import Texts
 
 
 def packed(market: Any, cache: Path = Path("auto")) -> PublishedDataset:
@@ -50,9 +50,8 @@ def test_the_file_is_a_safetensors_file(market: Any, tmp_path: Path) -> None:
     tensors = load_file(path)
     assert torch.equal(tensors["pictures"], market.pixels)
     assert tensors["good"].tolist() == [True] * 3
-    ends = tensors["ends"].tolist()
-    text = bytes(tensors["names"].numpy()).decode()
-    assert [text[a:b] for a, b in pairwise(ends)] == market.names
+    with safe_open(path, framework="pt") as file:
+        assert json.loads(file.metadata()["names"]) == market.names
 
 
 def test_a_changed_picture_is_packed_anew(market: Any) -> None:
@@ -110,12 +109,6 @@ def test_it_travels_as_a_path(market: Any) -> None:
     assert len(pickle.dumps(dataset._packed)) < 500
 
 
-def test_texts_are_a_list_of_texts() -> None:
-    for texts in (["a.jpg", "", "ß_ü.jpg"], []):
-        table = Texts(texts)
-        assert [table[i] for i in range(len(table))] == texts
-
-
 def test_every_picture_of_the_folder_is_an_image(market: Any) -> None:
     dataset = packed(market)
     write_png(market.pixels[0], str(market.images / "0.png"))
@@ -129,3 +122,25 @@ def test_every_picture_of_the_folder_is_an_image(market: Any) -> None:
         list(dataset.images())
     skipping = market.config.model_copy(update={"skip_bad": True})
     assert list(dict(PublishedDataset(skipping, "train").images())) == ["a.png", "b.png", "c.png"]
+
+
+class WithStyle(PublishedDataset):
+    """Adds a field of its own."""
+
+    fields: ClassVar[dict[str, Field]] = {"style": Field(FieldKind.VECTOR, 2)}
+
+    def __getitems__(self, indices: list[int]) -> list[Pair]:
+        pairs = super().__getitems__(indices)
+        return [
+            pair._replace(extra={"style": torch.tensor([float(index), 1.0])})
+            for index, pair in zip(indices, pairs, strict=True)
+        ]
+
+
+def test_fields_of_a_data_sets_own_are_kept(market: Any) -> None:
+    config = market.save()
+    plain = WithStyle(config, "train")
+    with_cache = WithStyle(config.model_copy(update={"cache": Path("auto")}), "train")
+    a, b = (collate(d.__getitems__([2, 1]), d.fields) for d in (plain, with_cache))
+    assert torch.equal(b["style"], torch.tensor([[2.0, 1.0], [1.0, 1.0]]))
+    assert all(torch.equal(a[name], b[name]) for name in a.tensors)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import torch
 
-from posegen.data.names import DEEPFASHION, MARKET, deepfashion_place, market_place
+from posegen.core.skeletons import OPENPOSE18
+from posegen.data.config import DeepFashionConfig, Market1501Config
 from posegen.data.pairs import make_pairs, thinned, valid_poses
-from posegen.poses.layouts import OPENPOSE18
+from posegen.data.prepare.recipes import deepfashion_place, market_place
 
 
 def test_a_valid_pose_has_both_shoulders_and_both_hips() -> None:
@@ -17,7 +18,7 @@ def test_a_valid_pose_has_both_shoulders_and_both_hips() -> None:
 def test_all_ordered_pairs_of_a_person() -> None:
     names = ["7_b.jpg", "7_a.jpg", "3_a.jpg", "3_b.jpg", "7_c.jpg", "0000_a.jpg", "0000_b.jpg"]
     valid = [True, True, True, True, False, True, True]
-    assert make_pairs(names, valid, MARKET.outfit) == [
+    assert make_pairs(names, valid, Market1501Config.outfit) == [
         ("3_a.jpg", "3_b.jpg"),
         ("3_b.jpg", "3_a.jpg"),
         ("7_a.jpg", "7_b.jpg"),
@@ -38,12 +39,16 @@ def test_thinned_pairs_depend_on_their_names_alone() -> None:
 
 def test_names_tell_who_is_in_a_picture() -> None:
     name = "fashionWOMENBlouses_Shirtsid0000069302_3back.jpg"
-    assert DEEPFASHION.outfit(name) == "fashionWOMENBlouses_Shirtsid0000069302"
-    assert DEEPFASHION.item(name) == "00000693"
-    assert DEEPFASHION.item("p000001_02.jpg") == DEEPFASHION.outfit("p000001_02.jpg") == "p000001"
-    assert MARKET.outfit("0002_c1s1_000451_03.jpg") == "0002"
+    assert DeepFashionConfig.outfit(name) == "fashionWOMENBlouses_Shirtsid0000069302"
+    assert DeepFashionConfig.item(name) == "00000693"
+    assert (
+        DeepFashionConfig.item("p000001_02.jpg")
+        == DeepFashionConfig.outfit("p000001_02.jpg")
+        == "p000001"
+    )
+    assert Market1501Config.outfit("0002_c1s1_000451_03.jpg") == "0002"
     for nobody in ("-1_c1s1_000401_03.jpg", "0000_c1s1_000151_01.jpg", "picture.jpg", "_x.jpg"):
-        assert MARKET.outfit(nobody) is None
+        assert Market1501Config.outfit(nobody) is None
 
 
 def test_published_names() -> None:

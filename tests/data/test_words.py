@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from posegen.data import own, tables
-from posegen.data.words import counted
+from posegen.data.problems import counted
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,21 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from posegen.cli.main import app
-from posegen.config import AugmentConfig, ExperimentConfig, OptimizerConfig, TrainingConfig
+from posegen.config import (
+    AugmentConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+    ValidationConfig,
+)
 from posegen.core import Kind, MetricSpec
 from posegen.plugins import Component, Registry, discover
 
-PACKAGES = ("posegen", "posegen-patn", "posegen-unet")
+PACKAGES = (
+    *("posegen", "posegen-people", "posegen-patn", "posegen-unet"),
+    *("posegen-warp", "posegen-stlpips"),
+)
 UPDATE = os.environ.get("POSEGEN_UPDATE_DOCS", "") not in ("", "0")
 
 
@@ -130,8 +140,10 @@ def engine(registry: Registry) -> str:
     top = fields(ExperimentConfig, only=("model", "preset", "seed"))
     parts = [
         ("### `[optimizer]`", fields(OptimizerConfig, "optimizer.")),
+        ("### `[schedule]`", fields(ScheduleConfig, "schedule.")),
         ("### `[augment]`", fields(AugmentConfig, "augment.")),
         ("### `[training]`", fields(TrainingConfig, "training.")),
+        ("### `[validation]`", fields(ValidationConfig, "validation.")),
     ]
     return "\n\n".join(["### Top level", top, *(text for part in parts for text in part)])
 

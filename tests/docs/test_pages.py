@@ -31,7 +31,8 @@ def slug(heading: str) -> str:
 
 def test_links_lead_somewhere(pages: dict[str, str], root: Path) -> None:
     for page, text in pages.items():
-        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)  # not the code
+        for link in re.findall(r"\]\(([^)\s]+)\)", prose):
             if link.startswith(("http://", "https://")):
                 continue
             file, _, anchor = link.partition("#")
@@ -129,8 +130,9 @@ def valid(text: str) -> bool:
     if name in registry().names(Kind.METRIC):
         component_config(registry(), Kind.METRIC, name, tree[name], name)
         return True
-    for chosen in ("demo", "market1501", "deepfashion"):
-        base = [preset("patn", chosen)]
+    presets = [("patn", "demo"), ("patn", "market1501"), ("patn", "deepfashion")]
+    for model, chosen in (*presets, ("flow", "deepfashion")):
+        base = [preset(model, chosen)]
         if chosen != "demo":
             base.append({"data": {"root": "x"}})
         for more in ([], ["losses.perceptual.name=vgg19"]):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -19,9 +19,19 @@ import pytest
 import torch
 
 import posegen.core
-import posegen.plugins.testing
-from posegen.core import Batch, GeneratorOutput, Kind, Parts, ScoredBatch, StepContext, TaskInfo
+from posegen.core import (
+    CONTRACTS,
+    Batch,
+    GeneratorOutput,
+    Kind,
+    Noise,
+    Parts,
+    StepContext,
+    TaskInfo,
+)
 from posegen.plugins.hookspecs import HOOKS
+from posegen.plugins.testing import check
+from posegen.plugins.testing.promises import PROMISES
 
 PAGE = "docs/writing-a-plugin.md"
 FILES = {
@@ -127,64 +137,84 @@ def test_the_other_examples_fulfil_their_contracts(examples: dict[str, Any]) -> 
     }
     assert contracts == {
         "PoseEncoder", "Discriminator", "Loss", "PerImageMetric", "PairDataset", "Method", "Model",
-        "WeightsConverter", "Config",
+        "WeightsConverter", "Config", "Generator", "Tracker",
     }  # fmt: skip
     assert not [cls for cls in made if inspect.isabstract(cls)]
 
 
 SPECS = {
-    "encoder": ("DiscEncoder", "DiscConfig"),
-    "discriminator": ("PatchDiscriminator", "PatchConfig"),
-    "loss": ("TotalVariation", None),
-    "dataset": ("NoiseDataset", "NoiseConfig"),
-    "method": ("Regression", None),
-    "converter": ("HourglassConverter", None),
+    "ByKeypoints": ("generator", None),
+    "DiscEncoder": ("encoder", "DiscConfig"),
+    "PatchDiscriminator": ("discriminator", "PatchConfig"),
+    "TotalVariation": ("loss", None),
+    "NoiseDataset": ("dataset", "NoiseConfig"),
+    "Regression": ("method", None),
+    "HourglassConverter": ("converter", None),
+    "Lines": ("tracker", None),
 }
+SKIP = {"light": "all examples are in one module here"}
 
 
-@pytest.mark.parametrize("kind", [*SPECS, "metric"])
-def test_the_other_examples_pass_the_kit(
-    kind: str, examples: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    guide = types.ModuleType("guide")
-    vars(guide).update(examples)
-    monkeypatch.setitem(sys.modules, "guide", guide)
-    if kind == "metric":
-        spec = dataclasses.replace(examples["SPEC"], target="guide:MeanColour")
-    else:
-        target, config = SPECS[kind]
-        by_kind = {spec.kind: spec for spec in HOOKS.values()}
-        spec = by_kind[Kind(kind)](
-            name="example",
-            summary="x",
-            target=f"guide:{target}",
-            config=config and f"guide:{config}",
-            contract=1,
-        )
-    check = getattr(posegen.plugins.testing, f"check_{kind}")
-    check(spec, skip={"light": "all examples are in one module here"}).raise_on_failure()
+@pytest.fixture
+def guide(examples: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """The examples as a module that specs can name."""
+    module = types.ModuleType("guide")
+    vars(module).update(examples)
+    monkeypatch.setitem(sys.modules, "guide", module)
+    return module
 
 
-def test_every_check_is_in_the_guide(pages: dict[str, str]) -> None:
+@pytest.mark.parametrize("target", SPECS)
+def test_the_other_examples_pass_the_kit(target: str, guide: types.ModuleType) -> None:
+    kind, config = SPECS[target]
+    by_kind = {spec.kind: spec for spec in HOOKS.values()}
+    spec = by_kind[Kind(kind)](
+        name="example",
+        summary="x",
+        target=f"guide:{target}",
+        config=config and f"guide:{config}",
+        contract=CONTRACTS[Kind(kind)],
+    )
+    given = {"steps": logged} if kind == "tracker" else {}
+    report = check(spec, skip=SKIP, **given)
+    report.raise_on_failure()
+    assert report["build"].ok
+
+
+def logged(run: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in (run / "lines.jsonl").read_text().splitlines()]
+
+
+def test_the_examples_that_have_specs_pass_the_kit(guide: types.ModuleType) -> None:
+    metric = dataclasses.replace(guide.SPEC, target="guide:MeanColour")
+    check(metric, skip=SKIP).raise_on_failure()
+    denoiser = dataclasses.replace(guide.DENOISER, target="guide:Denoiser")
+    denoising = dataclasses.replace(
+        guide.DENOISING, target="guide:Denoising", sampling="guide:Sampling"
+    )
+    for spec in (denoiser, denoising):
+        report = check(spec, skip=SKIP, inputs=guide.MADE)
+        report.raise_on_failure()
+        assert report["independent"].ok
+
+
+def test_every_promise_is_in_the_guide(pages: dict[str, str]) -> None:
     table = pages[PAGE].partition("<!-- checks -->")[2].partition("<!-- end -->")[0]
     rows = dict(re.findall(r"^\| (.+) \| (`.+`) \|$", table, re.MULTILINE))
     listed = {title: set(re.findall(r"`([\w-]+)`", cell)) for title, cell in rows.items()}
-    kit = posegen.plugins.testing
-    named = {kind: {check.name for check in checks_of(kind)} for kind in Kind}
-    network = {check.name for check in kit.networks.NETWORK}
-    assert listed.pop("a plugin module") == {check.name for check in kit.plugin.PLUGIN}
-    assert listed.pop("generator, discriminator") == network
-    common = {check.name for check in kit.subject.COMMON} | {"build"}
+    named = {kind: {promise.name for promise in PROMISES[kind]} for kind in Kind}
+    assert listed.pop("a plugin module") == {promise.name for promise in PROMISES["plugin"]}
+    common = set.intersection(*named.values())
     assert listed.pop("every component") == common
+    network = named[Kind.GENERATOR] & named[Kind.DISCRIMINATOR] - common
+    assert listed.pop("generator, discriminator") == network
     for kind in (Kind.GENERATOR, Kind.DISCRIMINATOR):
         named[kind] -= network
-    assert listed == {str(kind): names for kind, names in named.items()}
+    assert listed == {str(kind): names - common for kind, names in named.items()}
 
 
-def checks_of(kind: Kind) -> list[Any]:
-    module = importlib.import_module(f"posegen.plugins.testing.{kind}")
-    checks: list[Any] = list(getattr(module, kind.upper()))
-    return checks
+def test_the_section_that_discovery_names_is_there(pages: dict[str, str]) -> None:
+    assert "\n## Moving a plugin from contract 1 to 2\n" in pages[PAGE]
 
 
 def test_the_other_examples_work_together(examples: dict[str, Any]) -> None:
@@ -200,24 +230,32 @@ def test_the_other_examples_work_together(examples: dict[str, Any]) -> None:
     x, y, _ = points[0, 3].round().long().clamp(max=7).tolist()
     assert maps[0, 3, y, x] == 1
     images = torch.stack([pair.source for pair in pairs]).float() / 127.5 - 1
-    batch = Batch(images, images, points, points, maps, maps)
-    task = TaskInfo(size, pose_channels=18)
-    patch = examples["PatchDiscriminator"](examples["PatchConfig"](), task)
-    assert patch(images, batch.condition(patch.conditions)).shape == (2, 1, 4, 2)
+    parts = torch.stack([pair.extra["target_parts"] for pair in pairs]).float()
+    assert parts.sum(dim=1).eq(1).all()  # each place is of one part
+    tensors = {"source": images, "target": images, "target_pose": maps, "target_parts": parts}
+    batch = Batch(tensors, source_names=["a", "b"], target_names=["c", "d"])
+    task = TaskInfo(size, pose_channels=18, extra=data.fields)
+    config = examples["PatchConfig"](inputs=("source", "target_parts"))
+    patch = examples["PatchDiscriminator"](config, task)
+    assert patch.layers[0].in_channels == 3 + 3 + 20
+    assert patch(images, **batch.select(patch.inputs)).shape == (2, 1, 4, 2)
     loss = examples["TotalVariation"](posegen.core.Config(), task)
     assert loss(GeneratorOutput(torch.zeros_like(images)), batch) == 0
 
     class Copy(torch.nn.Module):
-        def forward(self, source: Any, *poses: Any) -> GeneratorOutput:
+        inputs = ("source",)
+
+        def forward(self, source: Any) -> GeneratorOutput:
             return GeneratorOutput(source)
 
-    parts = Parts(Copy(), losses={"smooth": posegen.core.WeightedLoss(2.0, loss)})
-    method = examples["Regression"](posegen.core.Config(), parts)
-    total, terms = method.loss("generator", batch, StepContext(method.networks, torch.Generator()))
+    model = Parts(Copy(), task, losses={"smooth": posegen.core.WeightedLoss(2.0, loss)})
+    method = examples["Regression"](posegen.core.Config(), model)
+    context = StepContext(method.networks, torch.Generator(), Noise(0, batch.names))
+    total, terms = method.loss("generator", batch, context)
     assert total == terms["smooth"] > 0
     metric = examples["MeanColour"](posegen.core.Config())
     pictures = torch.stack([pair.source for pair in pairs])
-    metric.update(ScoredBatch(pictures, pictures, pictures, points))
+    metric.update(Batch({"generated": pictures, "target": pictures}))
     assert metric.compute() == 0
     with pytest.raises(posegen.core.WeightsError, match="not an hourglass"):
         examples["HourglassConverter"]().convert({}, Path("x.pth"))

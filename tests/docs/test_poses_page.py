@@ -1,4 +1,4 @@
-"""The page on poses: its tables are made from the layouts, their conversions and the formats.
+"""The page on poses: its tables are made from the skeletons, their conversions and the formats.
 
 `POSEGEN_UPDATE_DOCS=1 pytest tests/docs` writes them anew.
 """
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from posegen.poses.conversions import conversion
+from posegen.core.skeletons import OPENPOSE18, SKELETONS
+from posegen.poses.conversions import origins
 from posegen.poses.formats import FORMATS
-from posegen.poses.layouts import LAYOUTS, OPENPOSE18
 
 UPDATE = os.environ.get("POSEGEN_UPDATE_DOCS", "") not in ("", "0")
 
@@ -23,14 +23,14 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def layouts() -> str:
-    rows = [(f"`{found.name}`", str(len(found)), found.title) for found in LAYOUTS.values()]
-    return table(("Layout", "Joints", "Whose it is"), rows)
+def skeletons() -> str:
+    rows = [(f"`{one.name}`", str(len(one)), one.title) for one in SKELETONS.values()]
+    return table(("Skeleton", "Joints", "Whose it is"), rows)
 
 
 def conversions() -> str:
-    others = [name for name in LAYOUTS if name != OPENPOSE18.name]
-    tables = [conversion(name, OPENPOSE18.name).joints for name in others]
+    others = [name for name in SKELETONS if name != OPENPOSE18.name]
+    tables = [origins(name, OPENPOSE18.name) for name in others]
 
     def cell(joints: tuple[int, ...]) -> str:
         return str(joints[0]) if len(joints) == 1 else f"midpoint of {joints[1]} and {joints[0]}"
@@ -47,15 +47,15 @@ def formats() -> str:
         (
             f"`{found.name}`",
             found.title,
-            ", ".join(f"`{name}`" for name in found.layouts),
+            ", ".join(f"`{name}`" for name in found.skeletons),
             f"{found.threshold:g}" if found.threshold else "any",
         )
         for found in FORMATS.values()
     ]
-    return table(("Format", "What writes it", "Layouts", "Confidence"), rows)
+    return table(("Format", "What writes it", "Skeletons", "Confidence"), rows)
 
 
-@pytest.mark.parametrize("make", [layouts, conversions, formats])
+@pytest.mark.parametrize("make", [skeletons, conversions, formats])
 def test_tables_are_those_of_the_code(make: Callable[[], str], root: Path) -> None:
     path = root / "docs" / "poses.md"
     text = path.read_text(encoding="utf-8")

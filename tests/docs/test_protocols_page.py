@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from posegen.evaluation.protocols import Column, Pad, Resize, Step, Variant, choose, load, names
-from posegen.evaluation.results import LAYOUTS
-from posegen.evaluation.results.names import SUFFIXES
+from posegen.evaluation.protocols.loading import choose, load, names
+from posegen.evaluation.protocols.schema import Column, Pad, Resize, Step, Variant
+from posegen.evaluation.results.files import SUFFIXES
+from posegen.evaluation.results.layouts import LAYOUTS
 
 UPDATE = os.environ.get("POSEGEN_UPDATE_DOCS", "") not in ("", "0")
 
@@ -63,7 +64,7 @@ def steps(variant: Variant, kind: type[Step], show: Callable[[Any], str]) -> str
     """What is done to pictures, and for which columns where it is not all of them."""
     found: dict[str, list[str]] = {}
     for column in variant.columns:
-        for step in column.prepare:
+        for step in variant.steps(column):
             if isinstance(step, kind):
                 found.setdefault(show(step), []).append(column.name)
     every = len(variant.columns)
@@ -188,7 +189,7 @@ def test_the_example_is_a_protocol(
     (tmp_path / "mine.toml").write_text(example.code, encoding="utf-8")
     protocol = load(tmp_path / "mine.toml")
     assert [variant.name for variant in protocol.variants] == ["small", "large"]
-    assert choose(protocol, None, (512, 352)).columns[0].prepare[0].size == (256, 176)
+    assert choose(protocol, None, (512, 352)).prepare[0].size == (256, 176)
 
 
 def test_endings_are_those_that_are_read(pages: dict[str, str]) -> None:

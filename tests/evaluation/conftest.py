@@ -11,7 +11,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from posegen.core import Config, Pair, PairDataset, ScoredBatch
+from posegen.core import Batch, Config, Pair, PairDataset
 from posegen.poses.config import GaussianConfig
 from posegen.poses.encoders import GaussianEncoder
 
@@ -34,11 +34,13 @@ def natural() -> Callable[..., Tensor]:
 
 
 @pytest.fixture
-def scored() -> Callable[..., ScoredBatch]:
+def scored() -> Callable[..., Batch]:
     """`scored(generated, target, mask=None)`."""
 
-    def make(generated: Tensor, target: Tensor, mask: Tensor | None = None) -> ScoredBatch:
-        return ScoredBatch(generated, target, target, torch.zeros(len(target), 18, 3), mask)
+    def make(generated: Tensor, target: Tensor, mask: Tensor | None = None) -> Batch:
+        pictures = {"generated": generated, "target": target, "source": target}
+        masks = {} if mask is None else {"target_mask": mask}
+        return Batch({**pictures, "target_keypoints": torch.zeros(len(target), 18, 3), **masks})
 
     return make
 
@@ -46,7 +48,7 @@ def scored() -> Callable[..., ScoredBatch]:
 class Pairs(PairDataset):
     """Seeded pairs of 32×24 pixels; `read` lists the indices in the order of reading."""
 
-    layout = "openpose18"
+    skeleton = "openpose18"
     image_size = SIZE
 
     def __init__(self, count: int, masks: bool = True) -> None:

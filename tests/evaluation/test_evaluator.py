@@ -25,7 +25,7 @@ from posegen.evaluation.metrics.lpips import LPIPS
 from posegen.evaluation.metrics.pixels import L1, PSNR, MaskL1
 from posegen.evaluation.metrics.similarity import SSIM
 from posegen.evaluation.plan import Column, Plan
-from posegen.evaluation.protocols import choose, load
+from posegen.evaluation.protocols.loading import choose, load
 from posegen.evaluation.result import BASELINE, ProtocolScores
 from posegen.evaluation.streams import Loading, ModelPairs
 from posegen.plugins.builtin import posegen_metrics
@@ -110,11 +110,6 @@ def test_the_model_and_the_copied_source_are_scored_on_the_same_pairs(run, pairs
     assert copied.min() <= low < found.value < high <= copied.max()
 
 
-def test_without_a_model_the_baseline_is_scored_alone(run, pairs):
-    result = run(None, pairs(2), metrics("l1"))
-    assert list(result.scores) == [BASELINE]
-
-
 @pytest.mark.parametrize("batch_size", [1, 3, 10])
 def test_batches_do_not_change_scores(run, pairs, batch_size):
     def scores(size):
@@ -172,7 +167,7 @@ def test_images_without_a_value_are_counted_out(run, pairs):
         (type(dataset),),
         {"__getitem__": lambda self, i: read(i)._replace(target_mask=masks[i])},
     )
-    result = run(None, dataset, metrics("mask-l1", "l1"))
+    result = run(target, dataset, metrics("mask-l1", "l1"))
     scores = result.scores[BASELINE]
     assert (scores["mask-l1"].count, scores["l1"].count) == (2, 3)
     values = result.per_image[BASELINE]["mask-l1"]
@@ -180,7 +175,7 @@ def test_images_without_a_value_are_counted_out(run, pairs):
     assert scores["mask-l1"].value == pytest.approx((values[0] + values[2]) / 2)
 
     masks[:] = [torch.zeros_like(dataset.mask)] * 3
-    found = run(None, dataset, metrics("mask-l1")).scores[BASELINE]["mask-l1"]
+    found = run(target, dataset, metrics("mask-l1")).scores[BASELINE]["mask-l1"]
     assert (found.value, found.count, found.error) == (None, 0, "no image has a value.")
 
 
@@ -303,8 +298,6 @@ def test_wrong_calls_are_errors(run, pairs):
         run(target, pairs(2), metrics("l1"), limit=0)
     with pytest.raises(DataError, match="no pairs"):
         run(target, pairs(0), metrics("l1"))
-    with pytest.raises(ConfigError, match="cannot be named 'copy the source'"):
-        run(target, pairs(2), metrics("l1"), row=BASELINE)
 
 
 def test_errors_of_the_data_are_not_swallowed(run, pairs):

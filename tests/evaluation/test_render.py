@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-import io
 import re
 import subprocess
 import sys
@@ -11,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from posegen.evaluation.grid import make_grid, notes
-from posegen.evaluation.render import csv_table, latex_table, table
+from posegen.evaluation.render import table
 from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
 
 NAMES = [(f"s{i}", f"t{i}") for i in range(4)]
@@ -63,7 +61,7 @@ def shown(evaluation, *, styles=False, width=160):
     colors = "standard" if styles else None
     console = Console(width=width, force_terminal=styles, color_system=colors)
     with console.capture() as capture:
-        console.print(table(evaluation))
+        console.print(table(evaluation, width))
     return capture.get()
 
 
@@ -159,7 +157,10 @@ def test_notes_of_several_protocols_say_whose_they_are():
     texts = [note.text for note in notes({"": both})]
     assert "lpips: protocol of lpips (posegen-1:as-is v1; gfla-2020:market1501 v3)" in texts
     assert "fid: protocol of fid (gfla-2020:market1501 v3)" in texts
-    together = "lpips (posegen-1:as-is v1), lpips, fid (gfla-2020:market1501 v3): not computed: "
+    together = (
+        "lpips (posegen-1:as-is v1), lpips (gfla-2020:market1501 v3), "
+        "fid (gfla-2020:market1501 v3): not computed: "
+    )
     assert f"{together}FILE [x] is not there." in texts
     kinds = {note.kind for note in notes({"": both}) if "not computed" in note.text}
     assert kinds == {"missing"}
@@ -191,56 +192,6 @@ def test_scores_over_other_pairs_are_not_measured_against_each_other():
     worse = replace(ONE, scores={"model": changed})
     grid = make_grid({"a": EVALUATION, "b": replace(files, protocols=[worse])})
     assert [line.cells["l1"].best for line in grid.lines] == [True, False, True]
-
-
-def test_csv_has_a_line_for_each_score_in_full():
-    lines = list(csv.DictReader(io.StringIO(csv_table({"a, b": BOTH}))))
-    assert len(lines) == 14
-    assert lines[0] == {
-        "subject": "a, b",
-        "path": "runs/a",
-        "protocol": "posegen-1",
-        "version": "1",
-        "variant": "as-is",
-        "row": "model",
-        "column": "ssim",
-        "metric": "ssim",
-        "value": "0.51234",
-        "low": repr(0.51234 - 0.0123),
-        "high": repr(0.51234 + 0.0123),
-        "count": "4",
-        "direction": "higher",
-        "error": "",
-    }
-    assert (lines[4]["value"], lines[4]["low"], lines[4]["count"]) == ("", "", "0")
-    assert lines[4]["error"] == "FILE [x] is not there."
-    assert (lines[10]["column"], lines[10]["metric"]) == ("ssim-256", "ssim")
-
-
-def test_latex_is_a_booktabs_table():
-    text = latex_table({"run_1 & 50%": EVALUATION})
-    assert r"\begin{tabular}{lrrrrr}" in text
-    assert (
-        r" & ssim $\uparrow$ & psnr $\uparrow$ & l1 $\downarrow$ & mask-l1 $\downarrow$ &" in text
-    )
-    row = next(line for line in text.splitlines() if line.startswith("model"))
-    assert row == (
-        r"model & \textbf{0.5123} {\scriptsize $\pm$0.0123} & \textbf{23.46} "
-        r"{\scriptsize $\pm$0.50} & \textbf{0.1000} & 0.2500 & -- \\"
-    )
-    assert "4 pairs under posegen-1:as-is v1" in text
-    assert r"half of the 95\% bootstrap" in text
-    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
-        assert rule in text
-
-
-def test_latex_of_several_subjects_and_protocols():
-    text = latex_table({r"run_1 & 50% {x}\y": BOTH, "b": BOTH})
-    assert r"run\_1 \& 50\% \{x\}\textbackslash{}y" in text
-    assert r"\multicolumn{6}{l}{\textit{gfla-2020:market1501 v3}} \\" in text
-    body = [line for line in text.splitlines() if line.endswith(r"\\")]
-    counts = {line.count(" & ") for line in body if "multicolumn" not in line}
-    assert counts == {5}
 
 
 @pytest.mark.parametrize("module", ["render", "grid", "record", "statistics", "comparison"])

@@ -15,7 +15,7 @@ from posegen.config import ComponentOptions
 from posegen.config.parts import build_generator
 from posegen.core import Generator, TaskInfo
 from posegen.inference import PoseTransfer
-from posegen.weights.folder import WeightsConfig, save_weights
+from posegen.weights.folder import WeightsConfig, join, save_weights
 
 SIZE = (32, 16)
 TASK = TaskInfo(SIZE, 18)
@@ -71,9 +71,10 @@ def weights(tmp_path: Path, patn: Callable[..., Generator]) -> Callable[..., Pat
             preset="demo",
             generator=options(**more),
             encoder=ComponentOptions.model_validate({"name": "gaussian", "sigma": 3.0}),
+            method=ComponentOptions(name="adversarial"),
             image_size=SIZE,
         )
-        save_weights(tmp_path / "weights", config, patn(**more).state_dict())
+        save_weights(tmp_path / "weights", config, join({"generator": patn(**more)}))
         return tmp_path / "weights"
 
     return make

@@ -16,7 +16,6 @@ import posegen
 from posegen.core import ConfigError, PosegenError
 from posegen.inference.export import export_model
 from posegen.inference.export_formats import EXTRA_FILE, TorchExport
-from posegen.weights.folder import weights_digest
 
 Weights = Callable[..., Path]
 
@@ -59,12 +58,12 @@ def test_onnx_in_onnx_runtime(norm: str, inputs: str, weights: Weights, tmp_path
         assert np.abs(found - wanted.numpy()).max() < 1e-5
     about = session.get_modelmeta().custom_metadata_map
     assert about["posegen"] == posegen.__version__
-    assert (about["model"], about["preset"], about["layout"]) == ("patn", "demo", "openpose18")
+    assert (about["model"], about["preset"], about["skeleton"]) == ("patn", "demo", "openpose18")
     assert about["inputs"] == inputs
     assert json.loads(about["image_size"]) == [32, 16]
     assert json.loads(about["normalisation"])["mean"] == [0.5, 0.5, 0.5]
     assert json.loads(about["encoder"]) == {"name": "gaussian", "sigma": 3.0}
-    assert about["weights_sha256"] == weights_digest(model.generator.state_dict())
+    assert about["weights_sha256"] == model.fingerprint()["weights"]
 
 
 def test_torch_export_is_loaded_without_posegen_and_at_another_size(

@@ -79,12 +79,12 @@ class Toy(Generator):
     def encode_source(self, source: Tensor, source_pose: Tensor) -> tuple[Tensor, ...]:
         if self.call == "other way":  # reads the convolution before the norm
             return (self.conv(torch.cat([source, source_pose, source_pose], dim=1)),)
-        return super().encode_source(source, source_pose)
+        return super().encode_source(source=source, source_pose=source_pose)
 
     def generate_from(self, code: tuple[Tensor, ...], target_pose: Tensor) -> GeneratorOutput:
         if self.call == "other way":
             return GeneratorOutput(self.head(code[0]).tanh())
-        return super().generate_from(code, target_pose)
+        return super().generate_from(code, target_pose=target_pose)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from posegen.core import Batch, DataError, GeneratorOutput
-from posegen.inference.grids import heat_maps, pictures, sample_grid
+from posegen.core.skeletons import OPENPOSE18
+from posegen.inference.grids import flow_maps, heat_maps, pictures, sample_grid
 from posegen.inference.pose_files import read_pose, write_pose
 from posegen.poses.draw import draw_pose
-from posegen.poses.layouts import OPENPOSE18
 
 
 def test_pose_files_round_trip(tmp_path: Path) -> None:
@@ -77,12 +77,29 @@ def test_pictures_round_and_grids_hold_every_column() -> None:
     values = torch.tensor([-1.0, -1 + 0.6 / 127.5, 1.0, 2.0]).view(1, 1, 1, 4).expand(1, 3, 1, 4)
     assert [pixel[0] for pixel in _pixels(pictures(values)[0])] == [0, 1, 255, 255]
     images, points = torch.zeros(2, 3, 32, 16), torch.ones(2, 18, 3)
-    batch = Batch(images, images, points, points, images, images)
+    batch = Batch(
+        {
+            "source": images,
+            "target": images,
+            "source_keypoints": points,
+            "target_keypoints": points,
+        }
+    )
     plain = sample_grid(batch, GeneratorOutput(images), OPENPOSE18)
     attention = {"attention": torch.rand(2, 3, 8, 4)}
     wide = sample_grid(batch, GeneratorOutput(images, attention), OPENPOSE18)
     assert wide.width * 5 == pytest.approx(plain.width * 6, rel=0.05)
     assert wide.height == plain.height
+    flow = torch.zeros(2, 2, 8, 4)
+    flow[:, 0], flow[:, 1, :4] = 2.0, 1.0
+    moved = sample_grid(batch, GeneratorOutput(images, {**attention, "flow": flow}), OPENPOSE18)
+    assert moved.width * 6 == pytest.approx(wide.width * 7, rel=0.05)
+    right, diagonal, still = (
+        flow_maps(torch.tensor(way).view(1, 2, 1, 1), (1, 1))[0].getpixel((0, 0))
+        for way in ([1.0, 0.0], [1.0, 1.0], [0.0, 0.0])
+    )
+    assert len({right, diagonal, still}) == 3
+    assert still == (255, 255, 255)
     hot = heat_maps(torch.tensor([[[[0.0, 1.0]]]]), (1, 2))[0]
     assert sum(_pixels(hot)[0]) < 100 < 400 < sum(_pixels(hot)[1])
 

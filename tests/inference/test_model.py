@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import posegen
-from posegen.core import Batch, ConfigError, DataError
+from posegen.core import ConfigError, DataError
 from posegen.inference import PoseTransfer
 from posegen.inference.pose_files import Pose
 from posegen.weights.folder import weights_digest
@@ -52,12 +52,7 @@ def test_the_images_are_those_of_one_pair_after_the_other(
     assert batch.source.shape == (3, 3, 32, 16)
     assert torch.equal(batch.target, batch.source)
     for number in range(3):
-        fields = {
-            name: value[number : number + 1]
-            for name, value in vars(batch).items()
-            if isinstance(value, Tensor)
-        }
-        alone = model.run(Batch(**fields))
+        alone = model.run(batch.part(number, number + 1))
         torch.testing.assert_close(made.image[number : number + 1], alone.image, atol=1e-5, rtol=0)
         attention = made.aux["attention"][number : number + 1]
         torch.testing.assert_close(attention, alone.aux["attention"], atol=1e-5, rtol=0)
@@ -67,10 +62,12 @@ def test_the_source_is_encoded_once_and_poses_are_taken_as_they_are_needed(
     model: PoseTransfer, picture: Tensor, points: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[int, ...]] = []
-    encode = model._runner.encode
-    monkeypatch.setattr(
-        model._runner, "encode", lambda *x: (calls.append(tuple(x[0].shape)), encode(*x))[1]
+    runner = model._networks["generator"]
+    encode = runner._small.encode
+    steps = runner._small._replace(
+        encode=lambda **x: (calls.append(tuple(x["source"].shape)), encode(**x))[1]
     )
+    monkeypatch.setattr(runner, "_small", steps)
     taken = 0
 
     def endless() -> Iterator[Tensor]:

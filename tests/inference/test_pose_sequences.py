@@ -11,7 +11,7 @@ import torch
 from posegen.core import DataError
 from posegen.inference.pose_files import write_pose
 from posegen.inference.pose_sequences import PoseSequence
-from posegen.poses.formats import AnnotationWriter
+from posegen.poses.formats.published import AnnotationWriter
 
 
 def person(x: float) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import pytest
@@ -17,6 +17,10 @@ Inputs = Callable[..., tuple[Tensor, Tensor, Tensor]]
 TASK, CPU = TaskInfo((32, 16), 18), torch.device("cpu")
 
 
+def named(tensors: Iterable[Tensor]) -> dict[str, Tensor]:
+    return dict(zip(("source", "source_pose", "target_pose"), tensors, strict=True))
+
+
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 @pytest.mark.parametrize("fold", [True, False])
 @pytest.mark.parametrize("count", [1, 3])
@@ -26,7 +30,7 @@ def test_images_are_those_of_the_plain_network(
     network = patn(norm=norm)
     wanted = network(*inputs(count))
     runner = Runner(network, TASK, CPU, Speed(fold=fold))
-    made = runner.run(*inputs(count))
+    made = runner(**named(inputs(count)))
     torch.testing.assert_close(made.image, wanted.image, atol=1e-5, rtol=0)
     torch.testing.assert_close(made.aux["attention"], wanted.aux["attention"], atol=1e-5, rtol=0)
     assert (runner.folded > 0) == (fold and norm == "batch")
@@ -40,8 +44,14 @@ def test_a_source_encoded_once_gives_the_same_for_many_poses(
     network = patn(norm=norm, attention=attention)
     source, here, there = inputs(5)
     runner = Runner(network, TASK, CPU, Speed())
-    code = runner.encode(source[:1], here[:1])
-    made = runner.go_on(code, there)
+    # Five poses of one person: what comes from the source is computed once.
+    person = {"source": source[:1].expand(5, -1, -1, -1), "source_pose": here[:1].expand_as(here)}
+    code = runner.encode_source(**person)
+    made = runner.generate_from(code, target_pose=there)
+    assert torch.equal(runner(**person, target_pose=there).image, made.image)
+    assert runner.encode_source(**person)[0].data_ptr() == code[0].data_ptr()
+    other = {name: tensor.clone() for name, tensor in person.items()}
+    assert runner.encode_source(**other)[0].data_ptr() != code[0].data_ptr()
     for number in range(5):
         wanted = network(source[:1], here[:1], there[number : number + 1])
         torch.testing.assert_close(made.image[number : number + 1], wanted.image, atol=1e-5, rtol=0)
@@ -54,9 +64,10 @@ def test_half_precision_is_near_and_the_original_keeps_its_numbers(
     network = patn()
     wanted = network(*inputs(2)).image
     runner = Runner(network, TASK, CPU, Speed(precision))  # type: ignore[arg-type]
-    code = runner.encode(*(part[:1] for part in inputs(2)[:2]))
+    source, here, _ = inputs(2)
+    code = runner.encode_source(source=source, source_pose=here)
     assert {part.dtype for part in code} == {dtype}
-    made = runner.run(*inputs(2)).image
+    made = runner(**named(inputs(2))).image
     assert made.dtype == torch.float32
     assert 0 < (made - wanted).abs().max() < 0.1
     assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}
@@ -77,14 +88,14 @@ def test_large_batches_on_a_cpu_go_through_its_kernels(
     monkeypatch.setattr(
         fast,
         "_large",
-        fast._large._replace(whole=lambda *x: (calls.append(len(x[0])), network(*x))[1]),
+        fast._large._replace(whole=lambda **x: (calls.append(len(x["source"])), network(**x))[1]),
     )
-    for count in (1, 2, 3, 5):
-        fast.run(*inputs(count))
+    for count in (2, 3, 5):
+        fast(**named(inputs(count)))
     assert calls == [3, 5]
     real = Runner(network, TASK, CPU, Speed())
     wanted = network(*inputs(4)).image
-    torch.testing.assert_close(real.run(*inputs(4)).image, wanted, atol=1e-4, rtol=0)
+    torch.testing.assert_close(real(**named(inputs(4))).image, wanted, atol=1e-4, rtol=0)
     for speed in (Speed(cpu_kernels=False), Speed("bf16"), Speed(compile=True)):
         plain = Runner(network, TASK, CPU, speed)
         assert plain._large is plain._small
@@ -109,14 +120,15 @@ def test_a_compiled_network_is_compiled_once_for_the_last_smaller_batch_too(
     network = patn()
     runner = Runner(network, TASK, CPU, Speed(compile=True))
     wanted = network(*inputs(4))
-    for count in (4, 4, 1):
+    for count in (4, 4, 2):
         part = tuple(tensor[:count] for tensor in inputs(4))
-        made = runner.run(*part)
+        made = runner(**named(part))
         torch.testing.assert_close(made.image, wanted.image[:count], atol=1e-5, rtol=0)
         assert made.aux["attention"].shape == (count, 3, 8, 4)
     assert len(graphs) == 1
     source, here, there = inputs(4)
-    code = runner.encode(source[:1], here[:1])
+    code = runner.encode_source(source=source, source_pose=here)
     for count in (4, 3):
-        assert runner.go_on(code, there[:count]).image.shape == (count, 3, 32, 16)
+        made = runner.generate_from(tuple(x[:count] for x in code), target_pose=there[:count])
+        assert made.image.shape == (count, 3, 32, 16)
     assert len(graphs) == 3

@@ -53,7 +53,7 @@ def reason(registry: Registry, package: str) -> str:
 
 
 def test_a_good_plugin_is_found(packages: Packages) -> None:
-    packages.add("aa-good", GOOD.format(name="net-a", contract=1))
+    packages.add("aa-good", GOOD.format(name="net-a", contract=2))
     registry = packages.discover()
     found = registry.get(Kind.GENERATOR, "net-a")
     assert (found.record.package, found.record.version) == ("aa-good", "1.2")
@@ -85,17 +85,21 @@ def test_a_good_plugin_is_found(packages: Packages) -> None:
         ),
         (
             "from posegen.core import LossSpec, hookimpl\n@hookimpl\ndef posegen_losses():\n"
-            "    return [LossSpec(name='Bad Name', summary='', target='a:b', contract=1)]",
+            "    return [LossSpec(name='Bad Name', summary='', target='a:b', contract=2)]",
             "component name 'Bad Name' is not",
         ),
-        (GOOD.format(name="n", contract=2), "written for contract version 2"),
-        (GOOD.format(name="n", contract=0), "upgrade the plugin"),
+        (GOOD.format(name="n", contract=3), "this posegen speaks 2; upgrade posegen"),
+        (
+            GOOD.format(name="n", contract=1),
+            "contract version 1, and this posegen speaks 2; upgrade the plugin (its authors: "
+            "docs/writing-a-plugin.md, 'Moving a plugin from contract 1 to 2')",
+        ),
     ],
 )
 def test_a_broken_plugin_harms_nobody(packages: Packages, source: str, sentence: str) -> None:
-    packages.add("aa-first", GOOD.format(name="first", contract=1))
+    packages.add("aa-first", GOOD.format(name="first", contract=2))
     packages.add("bb-broken", source)
-    packages.add("cc-last", GOOD.format(name="last", contract=1))
+    packages.add("cc-last", GOOD.format(name="last", contract=2))
     registry = packages.discover()
     assert sentence in reason(registry, "bb-broken")
     assert "\n" not in reason(registry, "bb-broken")
@@ -105,9 +109,9 @@ def test_a_broken_plugin_harms_nobody(packages: Packages, source: str, sentence:
 
 
 def test_two_packages_with_one_name_are_both_named(packages: Packages) -> None:
-    packages.add("aa-one", GOOD.format(name="same", contract=1))
-    packages.add("bb-two", GOOD.format(name="same", contract=1))
-    packages.add("cc-three", GOOD.format(name="other", contract=1))
+    packages.add("aa-one", GOOD.format(name="same", contract=2))
+    packages.add("bb-two", GOOD.format(name="same", contract=2))
+    packages.add("cc-three", GOOD.format(name="other", contract=2))
     registry = packages.discover()
     with pytest.raises(PluginError, match=r"'same' is brought by aa-one and by bb-two"):
         registry.get(Kind.GENERATOR, "same")
@@ -119,34 +123,34 @@ def test_two_packages_with_one_name_are_both_named(packages: Packages) -> None:
 
 
 def test_one_entry_point_name_in_two_packages_loads_both(packages: Packages) -> None:
-    packages.add("aa-one", GOOD.format(name="one", contract=1), entry="net")
-    packages.add("bb-two", GOOD.format(name="two", contract=1), entry="net")
+    packages.add("aa-one", GOOD.format(name="one", contract=2), entry="net")
+    packages.add("bb-two", GOOD.format(name="two", contract=2), entry="net")
     assert packages.discover().names(Kind.GENERATOR) == ["one", "two"]
 
 
 def test_posegens_own_names_are_reserved(packages: Packages) -> None:
-    packages.add("posegen", GOOD.format(name="own", contract=1))
-    packages.add("aa-thief", GOOD.format(name="own", contract=1))
+    packages.add("posegen", GOOD.format(name="own", contract=2))
+    packages.add("aa-thief", GOOD.format(name="own", contract=2))
     registry = packages.discover()
     assert registry.get(Kind.GENERATOR, "own").record.package == "posegen"
     assert "aa-thief" in registry.clashes[0]
 
 
 def test_no_plugins_leaves_our_own(packages: Packages) -> None:
-    packages.add("posegen", GOOD.format(name="own", contract=1))
-    packages.add("aa-other", GOOD.format(name="other", contract=1))
+    packages.add("posegen", GOOD.format(name="own", contract=2))
+    packages.add("aa-other", GOOD.format(name="other", contract=2))
     assert packages.discover(third_party=False).names(Kind.GENERATOR) == ["own"]
 
 
 def test_a_module_can_be_loaded_without_a_package(packages: Packages, tmp_path: Path) -> None:
-    (tmp_path / "loose_module.py").write_text(GOOD.format(name="loose", contract=1))
+    (tmp_path / "loose_module.py").write_text(GOOD.format(name="loose", contract=2))
     assert packages.discover(modules=["loose_module"]).names(Kind.GENERATOR) == ["loose"]
     with pytest.raises(PluginError, match="--plugin no_such_thing"):
         packages.discover(modules=["no_such_thing"])
 
 
 def test_an_installed_module_named_again_counts_once(packages: Packages) -> None:
-    packages.add("aa-good", GOOD.format(name="net", contract=1))
+    packages.add("aa-good", GOOD.format(name="net", contract=2))
     registry = packages.discover(modules=["aa_good_module"])
     assert registry.get(Kind.GENERATOR, "net").record.package == "aa-good"
     for without in ({"third_party": False}, {"disabled": ["aa-good"]}):
@@ -160,7 +164,7 @@ def test_an_unknown_name_gets_the_nearest_ones() -> None:
 
 
 def test_a_target_that_cannot_be_imported_names_its_package(packages: Packages) -> None:
-    packages.add("aa-good", GOOD.format(name="net", contract=1))
+    packages.add("aa-good", GOOD.format(name="net", contract=2))
     component = packages.discover().get(Kind.GENERATOR, "net")
     with pytest.raises(PluginError, match=r"'net' of aa-good 1.2 cannot be loaded: ModuleNotFound"):
         component.load()
@@ -187,4 +191,4 @@ def test_every_installed_component_can_be_loaded() -> None:
 
 def test_specs_check_their_form() -> None:
     with pytest.raises(ValueError, match="not 'module:attribute'"):
-        GeneratorSpec(name="a", summary="", target="module.attribute", contract=1)
+        GeneratorSpec(name="a", summary="", target="module.attribute", contract=2)

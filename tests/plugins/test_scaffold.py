@@ -237,7 +237,7 @@ BROKEN = {
 }
 PLUGIN = """
 from posegen.core import LossSpec, hookimpl
-CONTRACT, NAME = 1, "{name}"
+CONTRACT, NAME = 2, "{name}"
 {line}
 @hookimpl
 def {hook}():

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
 
 from posegen.core import (
+    CONTRACTS,
     ConverterSpec,
     DatasetSpec,
     DetectorSpec,
     EncoderSpec,
+    Field,
+    FieldKind,
     Kind,
     LossSpec,
     MethodSpec,
@@ -20,28 +25,19 @@ from posegen.core import (
     ModelSpec,
     PluginError,
     Spec,
+    TrackerSpec,
 )
 from posegen.plugins import registry
-from posegen.plugins.testing import (
-    Report,
-    check_component,
-    check_converter,
-    check_dataset,
-    check_detector,
-    check_encoder,
-    check_loss,
-    check_method,
-    check_metric,
-    check_plugin,
-)
-from posegen.plugins.testing.subject import COMMON
+from posegen.plugins.testing import Report, check, check_plugin
+from posegen.plugins.testing.promises import PROMISES
 
 pytestmark = pytest.mark.usefixtures("faulty")
 SIZES = ((32, 32), (24, 17))
 
 
-def spec(kind: type[Spec], module: str, name: str, **more: object) -> Spec:
-    return kind(name="x", summary="x", target=f"faulty_{module}:{name}", contract=1, **more)
+def spec(cls: type[Spec], module: str, name: str, **more: object) -> Spec:
+    target, contract = f"faulty_{module}:{name}", CONTRACTS[cls.kind]
+    return cls(name="x", summary="x", target=target, contract=contract, **more)
 
 
 def failed(report: Report) -> set[str]:
@@ -63,33 +59,41 @@ LOSSES = [
 
 @pytest.mark.parametrize(("name", "checks"), LOSSES)
 def test_losses(name: str, checks: set[str]) -> None:
-    found = failed(check_loss(spec(LossSpec, "losses", name), sizes=SIZES))
+    found = failed(check(spec(LossSpec, "losses", name), sizes=SIZES))
     assert checks <= found
     assert bool(found) == bool(checks)
 
 
 def test_a_loss_can_be_given_what_it_needs_of_the_generator() -> None:
     needs = spec(LossSpec, "losses", "NeedsAttention")
-    assert "scalar" in failed(check_loss(needs, sizes=SIZES))
-    check_loss(
+    assert "scalar" in failed(check(needs, sizes=SIZES))
+    check(
         needs, sizes=SIZES, aux=lambda image: {"attention": image[:, :1].detach().abs() * 0 + 0.5}
     ).raise_on_failure()
 
 
+def test_a_loss_that_nobody_can_give_what_it_needs_is_left_to_its_own_tests() -> None:
+    report = check(spec(LossSpec, "losses", "SaysWhatItNeeds"), sizes=SIZES, aux=None)
+    assert report.ok
+    assert report["reads"].ok is None
+    assert "the generator makes no attention" in report["reads"].message
+    assert not check(spec(LossSpec, "losses", "NeedsAttention"), sizes=SIZES, aux=None).ok
+
+
 def metric(name: str, **more: object) -> Report:
     told = {"direction": "lower", "protocol": "x", "value_range": (0.0, 1.0), **more}
-    return check_metric(spec(MetricSpec, "metrics", name, **told), sizes=SIZES)
+    return check(spec(MetricSpec, "metrics", name, **told), sizes=SIZES)
 
 
 METRICS = [
     ("Float32", {"score"}),
     ("OnlySquares", {"score"}),
-    ("MeanOfMeans", {"batches", "merge"}),
+    ("MeanOfMeans", {"score", "merge"}),
     ("PlainAttributes", {"merge"}),
     ("WrongReduction", {"merge"}),
     ("Unordered", {"per-image"}),
     ("Remembers", {"reset"}),
-    ("Shared", {"copy"}),
+    ("Shared", {"reset"}),
     ("Noisy", {"deterministic"}),
     ("WritesPictures", {"inputs", "needs"}),
     ("NeedsMasks", {"needs"}),
@@ -111,11 +115,10 @@ def test_good_metrics(name: str) -> None:
     ("told", "check"),
     [
         ({"direction": "higher"}, "direction"),
-        ({"direction": "up"}, "spec"),
+        ({"direction": "up"}, "direction"),
         ({"value_range": (0.5, 1.0)}, "range"),
         ({"value_range": (0.0, 0.001)}, "range"),
-        ({"value_range": (1.0, 0.0)}, "spec"),
-        ({"protocol": ""}, "spec"),
+        ({"value_range": (1.0, 0.0)}, "range"),
     ],
 )
 def test_a_metric_keeps_what_its_spec_says(told: dict[str, object], check: str) -> None:
@@ -127,7 +130,8 @@ def test_merging_failures_tell_the_split() -> None:
 
 
 ENCODERS = [
-    ("NoLayout", {"declares"}),
+    ("NoSkeleton", {"declares"}),
+    ("UnknownSkeleton", {"declares"}),
     ("TooManyChannels", {"shape"}),
     ("Float32Encoder", {"shape"}),
     ("HighEncoder", {"range"}),
@@ -145,32 +149,55 @@ DATASETS = [
     ("FloatImages", {"pairs"}),
     ("Confidence", {"pairs"}),
     ("UnitMasks", {"pairs"}),
+    ("UndeclaredMap", {"pairs"}),
+    ("MissingMap", {"pairs"}),
+    ("NamelessMap", {"declares"}),
+    ("SwapsTooFar", {"declares"}),
+    ("FewChannels", {"pairs"}),
     ("RandomPairs", {"same"}),
-    ("SortedItems", {"getitems"}),
+    ("SortedItems", {"same"}),
     ("OtherImages", {"images"}),
-    ("Closure", {"workers"}),
+    ("Closure", {"same"}),
 ]
 DETECTORS = [
-    ("NoDetectorLayout", {"declares"}),
+    ("NoDetectorSkeleton", {"declares"}),
     ("OnePerson", {"people"}),
     ("Logits", {"people"}),
     ("BatchBrightness", {"independent"}),
     ("Brightens", {"inputs"}),
 ]
 METHODS = [
-    ("NoGenerator", {"networks"}),
-    ("UnknownPhase", {"networks"}),
+    ("NoGenerator", {"declares"}),
+    ("UnknownPhase", {"declares"}),
+    ("InTwoPhases", {"declares"}),
+    ("InNoPhase", {"declares"}),
+    ("FrozenList", {"declares"}),
+    ("FrozenIsTrained", {"declares"}),
+    ("SharesUnknown", {"declares"}),
+    ("SharesNoGenerator", {"declares"}),
     ("LiveTerms", {"loss"}),
     ("ForgetsGenerator", {"gradients"}),
-    ("Bypasses", {"context"}),
+    ("Bypasses", {"gradients"}),
     ("GlobalNoise", {"random"}),
-    ("OwnGenerator", {"generate"}),
+    ("OwnGenerator", {"sample"}),
+    ("NeedsLosses", {"sample"}),
+    ("NeedsTarget", {"sample"}),
+    ("NeedsUnshared", {"sample"}),
+    ("Loud", {"sample"}),
+    ("GlobalSample", {"noise"}),
+    ("DeafToNoise", {"noise"}),
+    ("BatchStart", {"independent"}),
 ]
 MODELS = [
     ("NoPresets", {"presets"}),
     ("UnknownDefault", {"presets"}),
-    ("UnknownPart", {"parts"}),
-    ("UnknownOption", {"parts"}),
+    ("UnknownPart", {"complete"}),
+    ("UnknownOption", {"complete"}),
+]
+TRACKERS = [
+    ("Eager", {"opens-nothing"}),
+    ("Picky", {"logs"}),
+    ("Recolours", {"logs"}),
 ]
 
 
@@ -182,31 +209,82 @@ MODELS = [
         *((DetectorSpec, *row) for row in DETECTORS),
         *((MethodSpec, *row) for row in METHODS),
         *((ModelSpec, *row) for row in MODELS),
+        *((TrackerSpec, *row) for row in TRACKERS),
     ],
 )
 def test_other_faulty_components(kind: type[Spec], name: str, checks: set[str]) -> None:
-    assert checks <= failed(check_component(spec(kind, "others", name)))
+    assert checks <= failed(check(spec(kind, "others", name)))
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "call"),
+    ("kind", "name"),
     [
-        (EncoderSpec, "GoodEncoder", check_encoder),
-        (DatasetSpec, "GoodDataset", check_dataset),
-        (DetectorSpec, "GoodDetector", check_detector),
-        (MethodSpec, "GoodMethod", check_method),
+        (EncoderSpec, "GoodEncoder"),
+        (DatasetSpec, "GoodDataset"),
+        (DatasetSpec, "WithParts"),
+        (DetectorSpec, "GoodDetector"),
+        (MethodSpec, "GoodMethod"),
+        (TrackerSpec, "GoodTracker"),
     ],
 )
-def test_other_good_components(kind: type[Spec], name: str, call: Callable[[Spec], Report]) -> None:
-    call(spec(kind, "others", name)).raise_on_failure()
+def test_other_good_components(kind: type[Spec], name: str) -> None:
+    check(spec(kind, "others", name)).raise_on_failure()
+
+
+MADE = {"noisy": Field(FieldKind.IMAGE, 3), "time": Field(FieldKind.VECTOR, 1)}
+
+
+def denoiser(**more: object) -> Spec:
+    return spec(MethodSpec, "others", "Denoiser", **more)
+
+
+def test_a_method_that_samples_from_noise_passes() -> None:
+    good = denoiser(sampling="faulty_config:Steps")
+    report = check(good, inputs=MADE)
+    report.raise_on_failure()
+    assert all(finding.ok for finding in report.findings)
+    exported = dataclasses.replace(good, capabilities=("export",))
+    assert failed(check(exported, inputs=MADE)) == {"noise"}
+
+
+def test_a_generator_that_nobody_can_know_is_not_held_against_a_method() -> None:
+    deaf = spec(MethodSpec, "others", "DeafToNoise")
+    assert failed(check(deaf)) == {"noise"}
+    unknown = check(deaf, inputs=None)  # as `posegen plugins check` asks
+    assert unknown.ok
+    assert "only its own tests can give it" in unknown["noise"].message
+
+
+@pytest.mark.parametrize(
+    ("options", "checks"),
+    [
+        ("faulty_config:NoDefaultSteps", {"options"}),
+        ("faulty_config:TakesAnything", {"config"}),
+        ("faulty_config:Undescribed", {"config"}),
+        ("faulty_heavy:Heavy", {"light"}),
+    ],
+)
+def test_sampling_options_are_a_class_of_options(options: str, checks: set[str]) -> None:
+    assert checks <= failed(check(denoiser(sampling=options), inputs=MADE))
+
+
+def steps(run: Path) -> list[int]:
+    return [int(word) for word in (run / "steps.txt").read_text().split()]
+
+
+def test_a_tracker_that_can_be_read_is_held_to_what_it_drops() -> None:
+    good, keeps = (spec(TrackerSpec, "others", name) for name in ("GoodTracker", "KeepsAll"))
+    assert check(good, steps=steps)["resumes"].ok
+    assert "give the test steps=" in check(good)["resumes"].message
+    assert failed(check(keeps, steps=steps)) == {"resumes"}
 
 
 def test_a_data_set_of_files_is_tested_with_its_files(tmp_path: Path) -> None:
     files = spec(DatasetSpec, "others", "AnyFolder", config="faulty_config:NeedsFile")
-    without = check_dataset(files)
+    without = check(files)
     assert without.ok
     assert "needs root" in without["options"].message
-    found = check_dataset(files, options={"root": tmp_path})
+    found = check(files, options={"root": tmp_path})
     assert failed(found) == {"errors"}
 
 
@@ -230,8 +308,8 @@ def published() -> Mapping[str, torch.Tensor]:
 )
 def test_converters(name: str, checks: set[str]) -> None:
     converter = spec(ConverterSpec, "others", name)
-    assert failed(check_converter(converter, published=published())) == checks
-    assert check_converter(converter)["converts"].ok is None
+    assert failed(check(converter, published=published())) == checks
+    assert check(converter)["converts"].ok is None
 
 
 PLUGIN = """
@@ -251,8 +329,7 @@ def posegen_losses():
         ({"more": "import torch"}, "light"),
         ({"summary": ""}, "described"),
         ({"licence": ""}, "described"),
-        ({"contract": "CONTRACTS[Kind.LOSS]"}, "literal"),
-        ({"contract": "2"}, "loads"),
+        ({"contract": "1"}, "loads"),
         ({"more": "from posegen.plugins import registry"}, "imports"),
         ({"more": "import nothing_like_it"}, "loads"),
     ],
@@ -260,7 +337,7 @@ def posegen_losses():
 def test_plugin_modules(
     change: dict[str, str], check: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = {"more": "", "summary": "A loss.", "contract": "1", "licence": ", licence='MIT'"}
+    good = {"more": "", "summary": "A loss.", "contract": "2", "licence": ", licence='MIT'"}
     name = f"faulty_plugin_{check}_{abs(hash(tuple(change.items())))}"
     (tmp_path / f"{name}.py").write_text(PLUGIN.format(**{**good, **change}))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -269,41 +346,36 @@ def test_plugin_modules(
 
 def test_a_check_can_be_left_out_with_a_reason() -> None:
     skip = {"mean": "it is a sum on purpose"}
-    report = check_loss(spec(LossSpec, "losses", "Sum"), sizes=SIZES, skip=skip)
+    report = check(spec(LossSpec, "losses", "Sum"), sizes=SIZES, skip=skip)
     assert report.ok
     assert report["mean"].ok is None
     assert report["mean"].message == "it is a sum on purpose"
     for name in ("meen", "target"):
         with pytest.raises(ValueError, match=f"no check '{name}' can be left out"):
-            check_loss(spec(LossSpec, "losses", "Sum"), skip={name: "x"})
+            check(spec(LossSpec, "losses", "Sum"), skip={name: "x"})
 
 
-def test_names_must_be_installed_and_of_the_kind() -> None:
+def test_names_must_be_installed_and_of_one_kind() -> None:
     with pytest.raises(PluginError, match="no loss 'l11'; did you mean 'l1'"):
-        check_loss("l11")
-    with pytest.raises(TypeError, match="'gaussian' is the spec of kind encoder, not loss"):
-        check_loss(registry().get(Kind.ENCODER, "gaussian").spec)  # type: ignore[arg-type]
+        check("l11", kind="loss")
+    with pytest.raises(PluginError, match=r"check\('l11'\): there is no such component; say which"):
+        check("l11")
+    with pytest.raises(PluginError, match="it is a loss and a metric; say which"):
+        check("l1")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'pictures'"):
+        check("l1", kind="loss", pictures=None)
 
 
-def test_every_check_is_named_once_and_says_where_its_contract_is() -> None:
-    import importlib
-    import inspect
+def test_every_promise_is_named_once_and_says_where_its_contract_is() -> None:
+    import posegen.core
 
-    import posegen.plugins.testing as kit
-
-    for name in ("converter", "dataset", "detector", "discriminator", "encoder", "generator",
-                 "loss", "method", "metric", "model", "plugin"):  # fmt: skip
-        module = importlib.import_module(f"{kit.__name__}.{name}")
-        checks = [*COMMON, *getattr(module, name.upper())]
-        names = [check.name for check in checks if name != "plugin" or check not in COMMON]
+    assert PROMISES.keys() == {*Kind, "plugin"}
+    for promises in PROMISES.values():
+        names = [promise.name for promise in promises]
         assert len(set(names)) == len(names)
-        for check in checks:
-            head, *rest = check.where.removeprefix("posegen.core").strip(".").split(".")
-            found = importlib.import_module("posegen.core")
-            if check.where.startswith("posegen.core"):
-                for part in filter(None, [head, *rest]):
-                    found = getattr(found, part)
-            else:
-                found = importlib.import_module(check.where)
-            assert inspect.getdoc(found), check.where
-            assert check.problem.__doc__
+        for promise in promises:
+            assert len(promise.asks) > 15
+            part: object = posegen
+            for name in promise.where.split(".")[1:]:
+                part = part.__dict__[name] if isinstance(part, type) else getattr(part, name)
+            assert inspect.getdoc(part), promise.where

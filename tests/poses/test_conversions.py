@@ -1,4 +1,4 @@
-"""Layouts and their conversions, against the orders that their publishers document."""
+"""Skeletons and their conversions, against the orders that their publishers document."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import pytest
 import torch
 
 from posegen.core import ConfigError
-from posegen.poses.conversions import conversion, convert
-from posegen.poses.layouts import LAYOUTS, MEDIAPIPE33, OPENPOSE18, OPENPOSE25, WHOLEBODY133, layout
+from posegen.core.skeletons import (
+    MEDIAPIPE33,
+    OPENPOSE18,
+    OPENPOSE25,
+    SKELETONS,
+    WHOLEBODY133,
+    skeleton,
+)
+from posegen.poses.conversions import convert, origins
 
 SIZES = {
     "openpose18": 18,
@@ -18,7 +25,7 @@ SIZES = {
     "mediapipe33": 33,
     "wholebody133": 133,
 }
-PAIRS = list(itertools.permutations(LAYOUTS, 2))
+PAIRS = list(itertools.permutations(SKELETONS, 2))
 COCO_TO_18 = [0, (6, 5), 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
 
 
@@ -29,9 +36,9 @@ def random_keypoints(name: str, *shape: int, seed: int = 0) -> torch.Tensor:
     return points
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_a_layout_is_in_order(name: str) -> None:
-    found = layout(name)
+@pytest.mark.parametrize("name", SKELETONS)
+def test_a_skeleton_is_in_order(name: str) -> None:
+    found = skeleton(name)
     assert len(found) == SIZES[name] == len(set(found.joints))
     for a, b in found.limbs:
         assert 0 <= a < len(found) > b >= 0
@@ -81,14 +88,14 @@ def test_mirrored_face_points_are_those_of_coco_wholebody() -> None:
     assert {(48, 54), (58, 56), (59, 55), (60, 64), (61, 63), (67, 65)} <= face
 
 
-def test_an_unknown_layout_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"no keypoint layout 'openpose17'.*'openpose18'"):
-        layout("openpose17")
-    with pytest.raises(ConfigError, match="no keypoint layout 'h36m'"):
+def test_an_unknown_skeleton_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"no skeleton 'openpose17'.*'openpose18'"):
+        skeleton("openpose17")
+    with pytest.raises(ConfigError, match="no skeleton 'h36m'"):
         convert(torch.zeros(18, 3), "openpose18", "h36m")
 
 
-def test_keypoints_of_another_layout_are_an_error() -> None:
+def test_keypoints_of_another_skeleton_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"shape \(2, 17, 3\) .*'openpose18'.*\(18, 3\)"):
         convert(torch.zeros(2, 17, 3), "openpose18", "coco17")
 
@@ -109,7 +116,7 @@ def test_what_the_18_keypoints_are_made_of(
     source: str, wanted: list[int | tuple[int, int]]
 ) -> None:
     as_tuples = tuple((j,) if isinstance(j, int) else j for j in wanted)
-    assert conversion(source, "openpose18").joints == as_tuples
+    assert origins(source, "openpose18") == as_tuples
     points = random_keypoints(source, 4)
     made = convert(points, source, "openpose18")
     for joint, given in enumerate(as_tuples):
@@ -123,18 +130,22 @@ def test_there_and_back_keeps_every_joint_that_both_have(source: str, target: st
     points = random_keypoints(source, 2, 3)
     back = convert(convert(points, source, target), target, source)
     assert back.shape == points.shape
-    shared = [j for j, name in enumerate(layout(source).joints) if name in layout(target).joints]
+    shared = [
+        j for j, name in enumerate(skeleton(source).joints) if name in skeleton(target).joints
+    ]
     assert len(shared) >= 17  # COCO's joints are in all
     torch.testing.assert_close(back[..., shared, :], points[..., shared, :])
     computed = [
-        layout(source).joints.index(n) for n in ("neck", "mid_hip") if n in layout(source).joints
+        skeleton(source).joints.index(n)
+        for n in ("neck", "mid_hip")
+        if n in skeleton(source).joints
     ]
     others = sorted(set(range(SIZES[source])) - set(shared) - set(computed))
     assert not back[..., others, :].any()
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_the_same_layout_changes_nothing(name: str) -> None:
+@pytest.mark.parametrize("name", SKELETONS)
+def test_the_same_skeleton_changes_nothing(name: str) -> None:
     points = random_keypoints(name)
     assert torch.equal(convert(points, name, name), points)
 
@@ -154,7 +165,7 @@ def test_a_neck_needs_both_shoulders(right: float, left: float, neck: float) -> 
 
 
 def test_conversion_commutes_with_mirroring() -> None:
-    """Left and right stay the person's own, whatever the layout."""
+    """Left and right stay the person's own, whatever the skeleton."""
     for source, target in PAIRS:
         points = random_keypoints(source, seed=3)
         one = mirrored(convert(points, source, target), target)
@@ -164,7 +175,7 @@ def test_conversion_commutes_with_mirroring() -> None:
 
 def mirrored(points: torch.Tensor, name: str) -> torch.Tensor:
     order = list(range(SIZES[name]))
-    for a, b in layout(name).mirrored:
+    for a, b in skeleton(name).mirrored:
         order[a], order[b] = b, a
     return points[order]
 

@@ -51,3 +51,13 @@ def test_one_hot_marks_one_pixel() -> None:
     assert maps.sum((2, 3)).tolist() == [[1, 0, 0, 1]]
     assert maps[0, 0, 6, 3] == 1
     assert maps[0, 3, 11, 0] == 1
+
+
+def test_the_old_name_of_the_skeleton_is_read() -> None:
+    for config in (GaussianConfig, OneHotConfig):
+        assert config.model_validate({"layout": "openpose18"}) == config()
+        assert "layout" not in config().model_dump()
+        with pytest.raises(ValueError, match="skeleton"):
+            config.model_validate({"layout": "coco17"})
+        with pytest.raises(ValueError, match="layout"):
+            config.model_validate({"layout": "coco17", "skeleton": "openpose18"})

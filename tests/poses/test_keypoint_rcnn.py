@@ -52,7 +52,7 @@ def test_it_computes_what_torchvision_computes(
     joint_score = float(wanted[0]["keypoints_scores"].median())
     config = KeypointRCNNConfig(weights=weights, person_score=0.6, joint_score=joint_score, **SMALL)
     detector = KeypointRCNN(config)
-    assert detector.layout == "coco17"
+    assert detector.skeleton == "coco17"
     found = detector(images)
     assert len(found) == 2
     for people, given in zip(found, wanted, strict=True):

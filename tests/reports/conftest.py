@@ -12,12 +12,11 @@ import torch
 from PIL import Image
 
 from posegen.config import experiment, preset
-from posegen.config.parts import build_dataset, build_encoder, build_generator
-from posegen.core import TaskInfo
+from posegen.config.parts import build_dataset, build_encoder, build_method, task_of
 from posegen.evaluation.record import write
 from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
 from posegen.evaluation.statistics import interval
-from posegen.weights.folder import WeightsConfig, save_weights
+from posegen.weights.folder import WeightsConfig, join, save_weights
 
 SIZE = (32, 16)
 OVERRIDES = [
@@ -71,17 +70,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = experiment(preset("patn", "demo"), overrides=OVERRIDES)
     encoder = build_encoder(config.encoder)
     torch.manual_seed(0)
-    generator = build_generator(config.generator, TaskInfo(SIZE, encoder.channels))
-    described = WeightsConfig.of_run(config, "openpose18", SIZE, {"step": 40})
+    dataset = build_dataset(config.data, "test")
+    task = task_of(dataset, encoder)
+    method = build_method(config, task)
+    networks = {name: method.networks[name] for name in method.shared}
+    described = WeightsConfig.of_run(config, task, networks, {"step": 40})
     (folder / "weights").mkdir(parents=True)
-    save_weights(folder / "weights", described, generator.state_dict())
+    save_weights(folder / "weights", described, join(networks))
     (folder / "config.toml").write_text('model = "patn"\npreset = "demo"\n')
     about = {"command": ["posegen", "train", "<x>"], "python": "3.11.7", "gpu": None}
     (folder / "environment.json").write_text(json.dumps(about))
     lines = [{"step": s, "generator/l1": 2 / s, "lr": 1e-3, "epoch": 1.0} for s in range(1, 41)]
     text = "\n".join(map(json.dumps, lines))
     (folder / "metrics.jsonl").write_text(text + '\n{"step": 41, "gen')  # killed while writing
-    dataset = build_dataset(config.data, "test")
     pairs = [dataset[place] for place in range(12)]
     names = [(pair.source_name, pair.target_name) for pair in pairs]
     data = {**config.data.model_dump(mode="json"), "split": "test"}

@@ -11,7 +11,8 @@ from html import unescape
 import pytest
 
 from posegen.evaluation.record import read
-from posegen.reports import make_report, open_subjects
+from posegen.reports.page import make_report
+from posegen.reports.subjects import open_subjects
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

@@ -12,8 +12,9 @@ import pytest
 from posegen.core import ConfigError
 from posegen.evaluation.record import read, write
 from posegen.evaluation.result import BASELINE, Evaluation
-from posegen.reports import make_report, open_subjects
-from posegen.reports.export import as_json
+from posegen.reports.page import make_report
+from posegen.reports.subjects import open_subjects
+from posegen.reports.views import as_json
 
 _VOID = {"meta", "link", "img", "input", "br"}
 
@@ -240,7 +241,6 @@ def gone(trained, tmp_path, change):
     [
         (lambda run, s: shutil.rmtree(run / "weights"), "saved no weights yet"),
         (lambda run, s: s["data"].update(name="nothing"), "nothing"),
-        (lambda run, s: s.update(kind="dream"), "do not say what they are of"),
         (lambda run, s: s.update(weights="0" * 64), "the weights are not those that were scored"),
         (lambda run, s: s["data"].update(pictures=2, test_identities=1), "fewer than were scored"),
         (lambda run, s: s.pop("data"), "KeyError: 'data'"),
@@ -269,7 +269,8 @@ def test_one_subject_without_pictures_does_not_cost_the_other_its_own(trained, r
 def test_without_a_gallery_no_torch_is_imported(trained):
     code = (
         "import sys, pathlib\n"
-        "from posegen.reports import make_report, open_subjects\n"
+        "from posegen.reports.page import make_report\n"
+        "from posegen.reports.subjects import open_subjects\n"
         f"make_report(open_subjects([pathlib.Path({str(trained)!r})]), gallery=0)\n"
         "sys.exit('torch' in sys.modules)"
     )

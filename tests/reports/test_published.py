@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from posegen.evaluation.protocols import load
+from posegen.evaluation.protocols.loading import load
 from posegen.evaluation.result import Evaluation
 from posegen.reports.published import published, tables_for
 

@@ -34,7 +34,7 @@ def losses(path: Path) -> list[dict[str, float]]:
 
 
 def assert_equal_weights(a: Path, b: Path) -> None:
-    for file in ("network-generator", "network-appearance", "average", "optimizer-shape"):
+    for file in ("network-generator", "network-appearance", "average-generator", "optimizer-shape"):
         one, two = (load_file(p / f"{file}.safetensors") for p in (a, b))
         assert one.keys() == two.keys()
         for name in one:

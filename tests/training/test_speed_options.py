@@ -9,19 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from posegen.compute import winograd
-from posegen.compute.norm import InstanceNorm2d
+from posegen.compute.kernels import InstanceNorm2d
 from posegen.compute.winograd import WinogradConv2d
 from posegen.config import ExperimentConfig
-from posegen.core import Batch, GeneratorOutput, StepContext, TaskInfo
+from posegen.core import Batch, TaskInfo
 from posegen.training import Stepper, build_method
-from posegen.training.early import early
 
 Tiny = Callable[..., ExperimentConfig]
 PLAIN = [
     "training.channels_last=false",
     "training.cpu_kernels=false",
-    "method.early_gradients=false",
-    "method.share_fake_pass=false",
     "optimizer.fused=false",
     'losses.perceptual={name="random-vgg",weight=10.0,layers=["relu1_2"]}',
 ]
@@ -47,16 +44,22 @@ def batch_of(count: int = 4) -> Batch:
     def images(channels: int) -> Tensor:
         return torch.rand(count, channels, 32, 16, generator=random, dtype=torch.float64) * 2 - 1
 
-    points = torch.zeros(count, 18, 3)
-    return Batch(images(3), images(3), points, points, images(18).abs(), images(18).abs())
+    return Batch(
+        {
+            "source": images(3),
+            "target": images(3),
+            "source_pose": images(18).abs(),
+            "target_pose": images(18).abs(),
+        }
+    )
 
 
 def stepper(config: ExperimentConfig) -> Stepper:
     torch.manual_seed(0)
     method = build_method(config, TaskInfo((32, 16), 18))
-    for module in [*method.networks.values(), *method.frozen]:
+    for module in [*method.networks.values(), *method.frozen.values()]:
         module.double()
-    return Stepper(method, config)
+    return Stepper.of(method, config)
 
 
 def trained(config: ExperimentConfig) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
@@ -78,7 +81,7 @@ def kernels_for_small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 EACH = [[], *([text.replace("false", "true")] for text in PLAIN if text.endswith("false"))]
-EACH += [["method.early_gradients=true", "method.share_fake_pass=true"], [e[0] for e in EACH[1:]]]
+EACH += [[e[0] for e in EACH[1:]]]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -105,7 +108,7 @@ def test_the_kernels_are_those_that_were_chosen(tiny: Tiny) -> None:
 
 
 def test_frozen_discriminators_get_no_gradient_in_the_generators_phase(tiny: Tiny) -> None:
-    made = stepper(tiny(*options("market1501", "method.early_gradients=false")))
+    made = stepper(tiny(*options("market1501")))
     others = [made.method.networks[name] for name in DISCRIMINATORS]
     seen = []
 
@@ -116,64 +119,6 @@ def test_frozen_discriminators_get_no_gradient_in_the_generators_phase(tiny: Tin
     made.step(batch_of())
     assert seen
     assert all(gradient is None for gradient in seen)
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_shared_pass_is_computed_once(tiny: Tiny, shared: bool) -> None:
-    flags = ["method.early_gradients=true", f"method.share_fake_pass={str(shared).lower()}"]
-    for preset, passes in (("deepfashion", 2 if shared else 3), ("market1501", 3)):
-        made = stepper(tiny(*options(preset, *flags)))
-        calls: list[object] = []
-        made.method.networks["shape"].register_forward_hook(lambda *_, c=calls: c.append(1))
-        made.step(batch_of())
-        assert len(calls) == passes
-
-
-def test_early_gradients_leave_no_graph_of_the_other_networks(tiny: Tiny) -> None:
-    counts = []
-    for at_once in ("true", "false"):
-        flags = options("market1501", f"method.early_gradients={at_once}")
-        made = stepper(tiny(*flags))
-        context = StepContext(made.method.networks, torch.Generator())
-        loss, _ = made.method.loss("generator", batch_of(), context)
-        counts.append(convolutions(loss))
-    generator = made.method.networks["generator"]
-    layers = (nn.Conv2d, nn.ConvTranspose2d)
-    assert counts[0] == sum(isinstance(module, layers) for module in generator.modules())
-    assert counts[1] > counts[0]
-
-
-def convolutions(loss: Tensor) -> int:
-    """How many convolutions are in the graph behind a loss."""
-    nodes, rest = set(), [loss.grad_fn]
-    while rest:
-        node = rest.pop()
-        if node is not None and node not in nodes:
-            nodes.add(node)
-            rest += [following for following, _ in node.next_functions]
-    return sum("Convolution" in node.name() for node in nodes)
-
-
-def test_early_gradients_reach_everything_that_a_generator_returns() -> None:
-    image, mask = (torch.randn(2, 3, 4, 4, requires_grad=True) for _ in range(2))
-    unused = torch.randn(2, 1, requires_grad=True)
-    output = GeneratorOutput(
-        image * 2, {"mask": mask.exp(), "unused": unused, "plain": image.detach()}
-    )
-
-    def term(given: GeneratorOutput) -> Tensor:
-        return (given.image * given.aux["mask"] + given.aux["plain"]).square().mean()
-
-    found = []
-    for value in (early(term, output) * 3, term(output) * 3):
-        image.grad = mask.grad = None
-        value.backward(retain_graph=True)
-        found.append((value.detach(), image.grad, mask.grad))
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other)
-    assert unused.grad is None
-    constant = early(lambda given: torch.ones(()), output)
-    (constant + image.sum()).backward()
 
 
 def test_compiled_networks_are_one_graph_each_and_give_the_same(

@@ -17,6 +17,7 @@ from posegen.core import (
     Discriminator,
     Generator,
     GeneratorOutput,
+    Noise,
     Parts,
     StepContext,
     TaskInfo,
@@ -39,20 +40,29 @@ def batch_of(count: int = 4) -> Batch:
         return torch.rand(count, channels, 32, 16, generator=random) * 2 - 1
 
     points = torch.zeros(count, 18, 3)
-    return Batch(images(3), images(3), points, points, images(18).abs(), images(18).abs())
+    return Batch(
+        {
+            "source": images(3),
+            "target": images(3),
+            "source_keypoints": points,
+            "target_keypoints": points,
+            "source_pose": images(18).abs(),
+            "target_pose": images(18).abs(),
+        }
+    )
 
 
 class Scores(Discriminator):
     """Gives the scores that it was made with: one for the real images, one for generated ones."""
 
-    conditions = ("source",)
+    inputs = ("source",)
 
     def __init__(self, real: torch.Tensor, fake: torch.Tensor) -> None:
         nn.Module.__init__(self)
         self.real, self.fake = real, fake
         self.factor = nn.Parameter(torch.ones(()))
 
-    def forward(self, image: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
         return self.factor * (self.fake if image.requires_grad or image.mean() == 0 else self.real)
 
 
@@ -74,7 +84,7 @@ def test_adversarial_losses_equal_torchs(objective: str) -> None:
     judges = {"a": Scores(scores[0], scores[1]), "b": Scores(scores[2], scores[3])}
     method = Adversarial(
         AdversarialConfig(objective=objective, weight=5.0),  # type: ignore[arg-type]
-        Parts(Zero(), judges),
+        Parts(Zero(), TASK, judges),
     )
 
     def judged(values: torch.Tensor, label: float) -> torch.Tensor:
@@ -83,25 +93,25 @@ def test_adversarial_losses_equal_torchs(objective: str) -> None:
             return nn.functional.binary_cross_entropy(values.sigmoid(), labels)
         return nn.functional.mse_loss(values, labels)
 
-    context = StepContext(method.networks, torch.Generator())
+    context = StepContext(method.networks, torch.Generator(), Noise(0, []))
     total, terms = method.loss("generator", batch_of(), context)
     expected = 5 * (judged(scores[1], 1) + judged(scores[3], 1)) / 2
     torch.testing.assert_close(total, expected)
     torch.testing.assert_close(terms["adversarial"], expected)
     total, _ = method.loss("b", batch_of(), context)
     torch.testing.assert_close(total, 5 * (judged(scores[2], 1) + judged(scores[3], 0)) / 2)
-    assert method.phases == ("generator", "a", "b")
+    assert method.phases == {"generator": ("generator",), "a": ("a",), "b": ("b",)}
 
 
 def test_weight_zero_trains_no_discriminator(tiny: Tiny) -> None:
     method = build_method(tiny("method.weight=0"), TASK)
-    assert method.phases == ("generator",)
+    assert list(method.phases) == ["generator"]
 
 
 def test_each_phase_changes_its_own_network_only(tiny: Tiny) -> None:
     config = tiny()
     torch.manual_seed(0)
-    stepper = Stepper(build_method(config, TASK), config)
+    stepper = Stepper.of(build_method(config, TASK), config)
     seen: dict[str, dict[str, torch.Tensor]] = {}
     real = stepper.method.loss
 
@@ -136,7 +146,7 @@ def test_accumulation_equals_the_whole_batch(tiny: Tiny) -> None:
     for parts in (1, 3):  # three parts of four: of unequal size
         config = tiny(*plain, f"training.accumulate={parts}")
         torch.manual_seed(0)
-        stepper = Stepper(build_method(config, TASK), config)
+        stepper = Stepper.of(build_method(config, TASK), config)
         # The weights after it are no measure: Adam makes a full step of a rounding error.
         gradients.append(watched(stepper, "generator"))
         terms.append({name: float(value) for name, value in stepper.step(batch_of()).items()})
@@ -159,7 +169,7 @@ def watched(stepper: Stepper, phase: str) -> list[torch.Tensor]:
 
 def test_clipping_limits_the_gradient(tiny: Tiny) -> None:
     config = tiny("training.clip_norm=0.001")
-    stepper = Stepper(build_method(config, TASK), config)
+    stepper = Stepper.of(build_method(config, TASK), config)
     gradients = watched(stepper, "generator")
     stepper.step(batch_of())
     norm = torch.linalg.vector_norm(torch.cat(gradients))
@@ -168,12 +178,12 @@ def test_clipping_limits_the_gradient(tiny: Tiny) -> None:
 
 def test_learning_rates_per_network(tiny: Tiny) -> None:
     config = tiny("optimizer.scale.shape=0.25")
-    stepper = Stepper(build_method(config, TASK), config)
+    stepper = Stepper.of(build_method(config, TASK), config)
     stepper.step(batch_of())
     rates = {name: adam.param_groups[0]["lr"] for name, adam in stepper.optimizers.items()}
     assert rates["shape"] == pytest.approx(rates["generator"] / 4)
     with pytest.raises(ConfigError, match=r"optimizer.scale.shap: .*did you mean 'shape'"):
-        Stepper(build_method(config, TASK), tiny("optimizer.scale.shap=0.25"))
+        Stepper.of(build_method(config, TASK), tiny("optimizer.scale.shap=0.25"))
 
 
 def test_the_average_of_weights() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +18,7 @@ import posegen
 from posegen.config import ComponentOptions
 from posegen.config.parts import build_generator
 from posegen.core import TaskInfo
-from posegen.weights.folder import WeightsConfig, save_weights
+from posegen.weights.folder import WeightsConfig, join, save_weights
 
 GENERATOR = ComponentOptions.model_validate({"name": "patn", "ngf": 4, "blocks": 1})
 
@@ -26,6 +28,7 @@ def weights_config(**changes: Any) -> WeightsConfig:
         "model": "patn",
         "generator": GENERATOR,
         "encoder": ComponentOptions(name="gaussian"),
+        "method": ComponentOptions(name="adversarial"),
         "image_size": (32, 16),
         "packages": {"posegen": posegen.__version__, "posegen-patn": "0.1.0"},
     }
@@ -65,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder of weights."""
     torch.manual_seed(0)
     network = build_generator(GENERATOR, TaskInfo((32, 16), 18))
-    save_weights(tmp_path / "w", weights_config(), network.state_dict())
+    save_weights(tmp_path / "w", weights_config(), join({"generator": network}))
     return tmp_path / "w"
 
 
@@ -75,25 +78,26 @@ class Site:
 
     Attributes:
         files: path -> content.
-        etag: sent with every file; the server continues a file only under the same one.
         cut: ends the connection after so many bytes of the next answer, once.
         headers: replace or add to an answer's; None leaves one out.
         redirects: path -> address.
-        status: path -> an error's number.
-        asked: (path, headers) of every request.
+        raw: path -> the whole answer, byte by byte.
+        drip: seconds between single bytes of an answer, its head included.
+        asked: (method and path, headers) of every request.
     """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    etag: str | None = '"one"'
     cut: int | None = None
     headers: dict[str, str | None] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
-    status: dict[str, int] = field(default_factory=dict)
+    raw: dict[str, bytes] = field(default_factory=dict)
+    drip: float = 0
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
-    def paths(self) -> list[str]:
-        return [path for path, _ in self.asked]
+    def paths(self, method: str = "GET") -> list[str]:
+        starts = f"{method} "
+        return [line.removeprefix(starts) for line, _ in self.asked if line.startswith(starts)]
 
 
 def handler(site: Site) -> type[BaseHTTPRequestHandler]:
@@ -101,38 +105,46 @@ def handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: Any) -> None:
             pass
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            site.asked.append((path, {key.lower(): text for key, text in self.headers.items()}))
-            if path in site.redirects:
+            headers = {key.lower(): text for key, text in self.headers.items()}
+            site.asked.append((f"{self.command} {path}", headers))
+            if path in site.raw:
+                self.send_raw(site.raw[path])
+            elif path in site.redirects:
                 self.send_response(302)
                 self.send_header("Location", site.redirects[path])
                 self.send_header("Content-Length", "0")
                 self.end_headers()
-            elif path in site.status or path not in site.files:
-                self.send_error(site.status.get(path, 404))
+            elif path not in site.files:
+                self.send_error(404)
             else:
                 self.send_file(site.files[path])
 
+        def send_raw(self, content: bytes) -> None:
+            try:
+                for byte in content if site.drip else ():
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(site.drip)
+                self.wfile.write(b"" if site.drip else content)
+            except OSError:  # whoever asked has gone
+                pass
+            self.close_connection = True
+
         def send_file(self, content: bytes) -> None:
-            start, asked = 0, self.headers.get("Range")
-            same = self.headers.get("If-Range") in (None, site.etag)
-            if asked and same:
-                start = int(asked.removeprefix("bytes=").removesuffix("-"))
-                if start >= len(content):
-                    self.send_error(416)
-                    return
-            headers: dict[str, str | None] = {"Content-Length": str(len(content) - start)}
-            headers["ETag"] = site.etag
-            if start:
-                headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            self.send_response(206 if start else 200)
+            headers: dict[str, str | None] = {"Content-Length": str(len(content))}
+            self.send_response(200)
             for key, text in {**headers, **site.headers}.items():
                 if text is not None:
                     self.send_header(key, text)
             self.end_headers()
-            cut, site.cut = site.cut, None
-            self.wfile.write(content[start : None if cut is None else start + cut])
+            if self.command == "GET":
+                cut, site.cut = site.cut, None
+                with contextlib.suppress(OSError):
+                    self.wfile.write(content[:cut])
 
     return Handler
 

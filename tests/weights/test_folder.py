@@ -18,6 +18,8 @@ from posegen.core.headers import read_header
 from posegen.weights.bundle import pack
 from posegen.weights.description import read_config
 from posegen.weights.folder import WeightsConfig, save_weights
+from posegen.weights.pull import pull, request
+from posegen.weights.push import push
 
 Picture = Callable[[str | Path], bytes]
 
@@ -62,15 +64,18 @@ def first(tensors: dict[str, torch.Tensor]) -> str:
         (lambda f: (f / "config.json").unlink(), "no config.json in it"),
         (lambda f: (f / "config.json").write_text("{"), "config.json: not readable as JSON"),
         (lambda f: edit(f, image_size=[32]), "image_size"),
-        (lambda f: edit(f, schema=3), "schema"),
+        (lambda f: edit(f, schema=4), "schema"),
         (lambda f: edit(f, generator={"ngf": 4}), "generator.name: field required"),
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: no such file"),
-        (lambda f: (f / "model.safetensors").write_bytes(b"\x80\x04junk"), "cannot be read"),
+        (
+            lambda f: (f / "model.safetensors").write_bytes(b"\x80\x04junk"),
+            "damaged, or no safetensors file",
+        ),
         (
             lambda f: (f / "model.safetensors").write_bytes(
                 (f / "model.safetensors").read_bytes()[:-9]
             ),
-            "model.safetensors: cannot be read",
+            "model.safetensors: damaged",
         ),
         (lambda f: rewrite(f, lambda t: t.pop(first(t))), "is missing; it is of another network"),
         (lambda f: rewrite(f, lambda t: t.update(x=torch.zeros(1))), "holds 'x', which"),
@@ -95,23 +100,31 @@ def test_a_foreign_safetensors_file_says_what_to_do(tmp_path: Path) -> None:
         posegen.load_model(tmp_path / "none")
 
 
-def as_format_1(folder: Path) -> None:
-    """Make a folder what posegen wrote before the description had a digest in the header."""
+def as_format(schema: int, folder: Path) -> None:
+    """Make a folder what posegen wrote when its format was 1 or 2."""
     tree = json.loads((folder / "config.json").read_text())
-    old = {k: v for k, v in tree.items() if k not in ("normalisation", "licence")} | {"schema": 1}
+    new = {"method", "sampling", "networks", "fields", "skeleton"}
+    new |= {"normalisation", "licence"} if schema == 1 else set()
+    old = {key: value for key, value in tree.items() if key not in new}
+    old |= {"schema": schema, "layout": tree["skeleton"], "contract": 1}
     (folder / "config.json").write_text(json.dumps(old))
     tensors = load_file(folder / "model.safetensors")
+    plain = {name.removeprefix("generator."): tensor for name, tensor in tensors.items()}
     header = {"posegen": json.dumps(old, sort_keys=True)}
-    save_file(tensors, folder / "model.safetensors", metadata=header)
+    save_file(plain, folder / "model.safetensors", metadata=header)
 
 
-def test_the_format_before_is_migrated(folder: Path, picture: Picture) -> None:
+@pytest.mark.parametrize("schema", [1, 2])
+def test_formats_before_are_migrated(folder: Path, picture: Picture, schema: int) -> None:
     before = picture(folder)
-    as_format_1(folder)
+    as_format(schema, folder)
     for path in (folder, folder / "model.safetensors"):
         assert picture(path) == before
-        assert read_config(path).tree()["schema"] == 2
-        assert read_config(path).normalisation.mean == (0.5, 0.5, 0.5)
+        assert read_config(path).tree()["schema"] == 3
+        assert read_config(path).normalisation["mean"] == [0.5, 0.5, 0.5]
+    assert picture(pull(request(str(folder))).folder) == before
+    push(folder, str(folder.parent / "shared"), licence="MIT")
+    assert picture(folder.parent / "shared") == before
 
 
 def test_the_header_says_what_the_folder_says(folder: Path) -> None:
@@ -123,7 +136,7 @@ def test_the_header_says_what_the_folder_says(folder: Path) -> None:
     )
     assert told.pop("config_sha256") == hashlib.sha256(text.encode()).hexdigest()
     assert told == json.loads(text)
-    for key in ("model", "packages", "contract", "layout", "normalisation"):
+    for key in ("model", "packages", "contract", "skeleton", "normalisation"):
         assert told[key]
     tensors = load_file(folder / "model.safetensors")
     assert {name: entry.shape for name, entry in header.tensors.items()} == {

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
+from filelock import FileLock
 from safetensors.torch import load_file, save_file
 
 from posegen.core import ConfigError, WeightsError
+from posegen.weights import cache, download
 from posegen.weights.bundle import content_digest, file_digest, pack
-from posegen.weights.cache import find, pulled, working
+from posegen.weights.cache import find, pulled
 from posegen.weights.folder import save_weights
 from posegen.weights.pull import pull, request
+from posegen.weights.push import push
 
 Picture = Callable[[str | Path], bytes]
 
@@ -55,9 +60,7 @@ def test_the_same_weights_from_everywhere_are_kept_once(
     assert sorted(path.name for path in own_cache.iterdir() if path.name != ".lock") == [
         kept.digest,
         f"{kept.digest}.json",
-        "partial",
     ]
-    assert list((own_cache / "partial").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -142,15 +145,33 @@ def test_what_is_not_as_the_catalogue_says_is_refused(
     assert pulled() == []
 
 
-def test_a_cut_pull_goes_on(tar: Path, site: Any, folder: Path, picture: Picture) -> None:
+def test_a_cut_pull_leaves_nothing_and_is_begun_again(
+    tar: Path, site: Any, own_cache: Path, folder: Path, picture: Picture
+) -> None:
     site.files["/small.tar"], site.cut = tar.read_bytes(), 20_000
     wanted = request(f"{site.url}/small.tar")
-    with pytest.raises(WeightsError, match="cut off after 20,000 bytes"):
+    with pytest.raises(WeightsError, match=r"cannot be downloaded .*received 20000 bytes"):
         pull(wanted)
-    assert pulled() == []
+    assert list(own_cache.iterdir()) == []
     pull(wanted)
-    assert site.asked[1][1]["range"] == "bytes=20000-"
     assert picture("small") == picture(folder)
+
+
+def test_while_a_server_drips_others_pull(
+    tar: Path, site: Any, folder: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "TIME_LIMIT", 2.0)
+    site.raw["/small.tar"], site.drip = b"HTTP/1.1 200 OK\r\n\r\n" + tar.read_bytes(), 0.01
+    with ThreadPoolExecutor() as threads:
+        dripping = threads.submit(pull, request(f"{site.url}/small.tar"))
+        while not site.asked:
+            time.sleep(0.01)
+        assert pull(request(str(folder), name="mine")).folder.is_dir()
+        assert not dripping.done()
+        assert list(own_cache.glob(".new-*"))  # and the other pull cleared nothing of this one
+        with pytest.raises(WeightsError, match="not here after"):
+            dripping.result()
+    assert not list(own_cache.glob(".new-*"))
 
 
 def test_offline_takes_what_was_pulled_from_there(tar: Path, site: Any) -> None:
@@ -171,8 +192,7 @@ def test_a_wrong_sha256_leaves_nothing(tar: Path, site: Any, own_cache: Path) ->
     for source in (f"{site.url}/small.tar", str(tar)):
         with pytest.raises(WeightsError, match=r"its sha256 is \w{64}, where 0000"):
             pull(request(source, sha256="0" * 64))
-    assert pulled() == []
-    assert list((own_cache / "partial").iterdir()) == []
+    assert list(own_cache.iterdir()) == []
 
 
 def test_what_was_altered_in_the_cache_is_not_used_and_can_be_pulled_again(
@@ -194,23 +214,80 @@ def test_tensors_that_do_not_say_what_they_are_of_are_not_pulled(folder: Path) -
         pull(request(str(folder)))
 
 
-def test_two_processes_do_not_pull_at_once(folder: Path) -> None:
-    with working(), pytest.raises(WeightsError, match="another posegen is pulling"):
+def test_many_pull_the_same_at_once(folder: Path, own_cache: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        names = [f"n{number % 4}" for number in range(16)]
+        items = list(threads.map(lambda name: pull(request(str(folder), name=name)), names))
+    (kept,) = pulled()
+    assert {item.digest for item in items} == {kept.digest}
+    left = {".lock", kept.digest, f"{kept.digest}.json"}
+    assert {path.name for path in own_cache.iterdir()} == left
+
+
+def test_a_cache_that_stays_locked_is_a_sentence(
+    folder: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_PATIENCE", 0)
+    own_cache.mkdir(parents=True)
+    with (
+        FileLock(own_cache / ".lock"),
+        pytest.raises(WeightsError, match=r"another posegen .*POSEGEN_CACHE"),
+    ):
         pull(request(str(folder)))
 
 
 def test_what_a_killed_process_left_is_cleared(folder: Path, own_cache: Path) -> None:
-    (own_cache / ".new-killed").mkdir(parents=True)
+    for name, age in (("killed", 2 * 24 * 3600), ("at-work", 0)):
+        (own_cache / f".new-{name}").mkdir(parents=True)
+        when = time.time() - age
+        os.utime(own_cache / f".new-{name}", (when, when))
     pull(request(str(folder)))
-    assert not (own_cache / ".new-killed").exists()
+    assert [path.name for path in own_cache.glob(".new-*")] == [".new-at-work"]
 
 
-def test_a_damaged_record_is_named(folder: Path) -> None:
-    item = pull(request(str(folder)))
+@pytest.mark.parametrize(
+    "record",
+    ['{"name": "x"}', "{", "[]", '{"name": "x", "sources": 1}', "[" * 10_000, "9" * 5000, "\xff"],
+)
+def test_a_damaged_record_blocks_nothing(
+    record: str,
+    folder: Path,
+    tmp_path: Path,
+    config: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    item = pull(request(str(folder), name="small"))
     file = item.folder.with_suffix(".json")
-    file.write_text(json.dumps({"name": "x"}))
-    with pytest.raises(WeightsError, match=rf"{file.name}: damaged .*pull again"):
-        pulled()
+    file.write_text(record, encoding="latin-1")
+    assert pulled() == []
+    assert f"{file}: damaged" in caplog.text
+    save_weights(tmp_path / "v", config(preset="other"), load_file(folder / "model.safetensors"))
+    other = pull(request(str(tmp_path / "v"), name="other"))
+    assert find("other") == other.folder
+    assert pull(request(str(folder), name="small")) == item
+    assert len(pulled()) == 2
+
+
+def test_all_files_have_the_permissions_of_new_files(folder: Path, tar: Path, site: Any) -> None:
+    site.files["/small.tar"] = tar.read_bytes()
+    old = os.umask(0o027)
+    try:
+        push(folder, str(folder.parent / "shared"), licence="MIT")
+        push(folder, str(folder.parent / "shared.tar"), licence="MIT")
+        items = [pull(request(source)) for source in (f"{site.url}/small.tar", str(folder))]
+    finally:
+        os.umask(old)
+    files = [*(folder.parent / "shared").iterdir(), folder.parent / "shared.tar"]
+    for item in items:
+        files += [*item.folder.iterdir(), item.folder.with_suffix(".json")]
+    assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o640"}
+    assert oct((folder.parent / "shared").stat().st_mode & 0o777) == "0o750"
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WeightsError, match="pipe: a device or a pipe"):
+        pull(request(str(tmp_path / "pipe")))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+import posegen
 from posegen.core import ConfigError, WeightsError
 from posegen.plugins.entries import CatalogueFile
 from posegen.weights.bundle import file_digest
-from posegen.weights.card import card
-from posegen.weights.folder import open_weights, save_weights, weights_digest
-from posegen.weights.pull import pull, request
-from posegen.weights.push import facts, materials, push, without_paths
-from posegen.weights.scores import read_scores
-from posegen.weights.verify import verify
+from posegen.weights.card import card, read_scores
+from posegen.weights.folder import open_weights, save_weights, shared_digest
+from posegen.weights.pull import pull, request, verify
+from posegen.weights.push import materials, push, without_paths
 
 Picture = Callable[[str | Path], bytes]
 
@@ -60,7 +58,7 @@ def run(folder: Path, tmp_path: Path, config: Callable[..., Any]) -> Path:
     tensors = load_file(folder / "model.safetensors")
     save_weights(path / "weights", config(training=training, preset="tiny"), tensors)
     (path / "config.toml").write_text("")
-    subject = {**SCORES["subject"], "weights": weights_digest(tensors)}
+    subject = {**SCORES["subject"], "weights": shared_digest(tensors)}
     (path / "scores.json").write_text(json.dumps({**SCORES, "subject": subject}))
     (path / "samples").mkdir()
     for step, colour in ((1, "red"), (2, "blue")):
@@ -109,15 +107,18 @@ def test_the_card_tells_it_all(run: Path, tmp_path: Path) -> None:
     ):
         assert line in text, line
     head = dict(line.split(": ", 1) for line in text.split("---\n")[1].splitlines())
-    (result,) = json.loads(head["model-index"])[0]["results"]
+    ((model,),) = [json.loads(head["model-index"])]
+    (result,) = model["results"]
+    assert (model["name"], result["dataset"]["name"]) == ("my-patn", "market1501")
     assert result["metrics"] == [{"type": "ssim", "name": "patn-2019:market ssim", "value": 0.625}]
 
 
 def test_the_card_tells_sizes_in_one_order(run: Path, config: Callable[..., Any]) -> None:
     wide = config(image_size=(64, 32))
-    text = card(replace(facts(materials(run), "a", "a"), config=wide))
+    text = card("a", "a", wide, run / "weights/model.safetensors")
     assert text.count("64×32") == 2
-    assert "at 64×32 pixels (height × width). Made with" in text
+    made = f"posegen {posegen.__version__} and posegen-patn 0.1.0"
+    assert f"at 64×32 pixels (height × width). Made with {made}.\n\n" in text
     assert "32×64" not in text
 
 
@@ -128,11 +129,14 @@ def test_a_destination_that_is_no_name_can_be_given_one(run: Path, tmp_path: Pat
 
 
 def test_a_card_cannot_be_written_into(run: Path, config: Callable[..., Any]) -> None:
-    found = facts(materials(run), "a`b](http://evil)<script>", "$(evil); `evil`")
     hostile = config(
         model="<b>|x`\n# y", training={"data": "none", "<i>": "|a|"}, packages={"a; rm": "`1`"}
     )
-    head, text = card(replace(found, config=hostile)).split("---\n\n")
+    names = ("a`b](http://evil)<script>", "$(evil); `evil`")
+    made = card(
+        *names, hostile, run / "weights/model.safetensors", pictures=["pictures/a](<b>).png"]
+    )
+    head, text = made.split("---\n\n")
     assert all(line.isprintable() for line in head.splitlines())
     assert "<" not in text.replace("\\<", "")
     assert "$(" not in text
@@ -238,10 +242,12 @@ def test_what_cannot_be_pushed_is_said(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{", "not as `posegen eval` writes it"),
-        ('{"schema": 1}', "schema 1, and schema 2 is read"),
-        ('{"schema": 2, "evaluations": [{}]}', "not as `posegen eval` writes it"),
-        ("[]", "not as `posegen eval` writes it"),
+        ("{", "not as this version of `posegen eval` writes it"),
+        ('{"schema": 1}', "schema: input should be 2"),
+        ('{"schema": 2, "evaluations": [{}]}', r"subject: field required"),
+        ("[]", "not as this version"),
+        ("[" * 100_000, "not as this version"),
+        ('{"schema": 2, "subject": {"weights": 1' + "0" * 5000 + "}}", "not as this version"),
     ],
 )
 def test_scores_that_cannot_be_read_are_named(
@@ -251,6 +257,7 @@ def test_scores_that_cannot_be_read_are_named(
     with pytest.raises(WeightsError, match=sentence) as error:
         push(run, str(tmp_path / "shared"), licence="MIT")
     assert str(run / "scores.json") in str(error.value)
+    assert str(error.value).isprintable()
     assert not (tmp_path / "shared").exists()
 
 
@@ -262,8 +269,8 @@ def test_what_posegen_eval_writes_is_read(tmp_path: Path) -> None:
     values = {"patn": {"ssim": [0.25, 0.75]}}
     protocol = ProtocolScores("posegen-1", 1, "", {}, scores, values)
     write(Evaluation({}, [("a", "b"), ("c", "d")], [protocol], 1.0), tmp_path)
-    (table,) = read_scores(tmp_path / "scores.json")
-    assert (table.protocol, table.version, table.count) == ("posegen-1", 1, 2)
+    (table,) = read_scores(tmp_path / "scores.json").evaluations
+    assert (table.protocol.title, table.protocol.version, table.count) == ("posegen-1", 1, 2)
     assert str(table.rows["patn"]["ssim"]) == "0.5 [0.25, 0.75]"
 
 
@@ -280,12 +287,8 @@ def test_a_licence_text_goes_along(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "shared" / "notes.txt").exists()
     head = (tmp_path / "shared" / "README.md").read_text()
     assert 'license: "other"\nlicense_name: "LicenseRef-mine"' in head
-    assert verify(tmp_path / "shared").files == (
-        "LICENSE",
-        "README.md",
-        "config.json",
-        "model.safetensors",
-    )
+    files = ["LICENSE", "README.md", "config.json", "model.safetensors"]
+    assert verify(tmp_path / "shared")[2] == files
 
 
 def test_tensors_alone_can_be_shared(folder: Path, tmp_path: Path, picture: Picture) -> None:

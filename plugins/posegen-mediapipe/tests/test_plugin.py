@@ -19,7 +19,7 @@ def test_the_engine_finds_it() -> None:
     component = discover(points=[], modules=["posegen_mediapipe.plugin"]).get(
         Kind.DETECTOR, "mediapipe"
     )
-    assert component.load().layout == "mediapipe33"
+    assert component.load().skeleton == "mediapipe33"
     assert component.load_config() is MediaPipeConfig
     assert all(field.description for field in MediaPipeConfig.model_fields.values())
 

@@ -7,10 +7,10 @@ import torch
 from posegen_mediapipe.config import MediaPipeConfig
 from posegen_mediapipe.detector import MediaPipe
 
-from posegen.data.config import PeopleConfig
-from posegen.data.people.dataset import PeopleDataset
+from posegen.config.parts import build_dataset
+from posegen.config.schema import ComponentOptions
+from posegen.core import skeleton
 from posegen.poses.conversions import convert
-from posegen.poses.layouts import OPENPOSE18
 
 mediapipe = pytest.importorskip("mediapipe")
 pytestmark = [
@@ -20,9 +20,8 @@ pytestmark = [
 
 
 def test_it_finds_the_joints_of_rendered_people() -> None:
-    people = PeopleDataset(
-        PeopleConfig(image_size=(256, 128), identities=12, test_identities=1), "train"
-    )
+    few = {"image_size": (256, 128), "identities": 12, "test_identities": 1}
+    people = build_dataset(ComponentOptions(name="people", **few), "train")
     pairs = [people[index] for index in range(0, len(people), len(people) // 12)]
     images = torch.stack([pair.source for pair in pairs])
     truth = torch.stack([pair.source_keypoints for pair in pairs])
@@ -37,7 +36,7 @@ def test_it_finds_the_joints_of_rendered_people() -> None:
     assert offset.abs().max() < 1.5
     # Left and right are the person's own: the other way round is worse for nearly everybody.
     swapped = list(range(18))
-    for a, b in OPENPOSE18.mirrored:
+    for a, b in skeleton("openpose18").mirrored:
         swapped[a], swapped[b] = b, a
     mirrored = (keypoints[:, swapped] - truth)[..., :2].norm(dim=-1)
     right_way = (errors * both).sum(1) < (mirrored * both).sum(1)

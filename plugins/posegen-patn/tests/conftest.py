@@ -94,25 +94,9 @@ class Published:
             yield from self._pair(f"model.{i}.conv_block", 4 * self.ngf)
 
 
-def vgg_weights(convolutions: int) -> dict[str, Tensor]:
-    """The first convolutions of a VGG-19 in torchvision's layout, by the formula."""
-    shapes = {0: (64, 3), 2: (64, 64), 5: (128, 64), 7: (128, 128)}
-    tensors: dict[str, Tensor] = {}
-    for index, (outputs, inputs) in list(shapes.items())[:convolutions]:
-        for name, shape in (("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,))):
-            key = f"features.{index}.{name}"
-            tensors[key] = recorded_weight(key, shape)
-    return tensors
-
-
 @pytest.fixture(scope="session")
 def published() -> type[Published]:
     return Published
-
-
-@pytest.fixture(scope="session")
-def vgg() -> object:
-    return vgg_weights
 
 
 @pytest.fixture(autouse=True)

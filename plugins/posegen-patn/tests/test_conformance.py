@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from posegen_patn.plugin import (
     posegen_converters,
     posegen_discriminators,
     posegen_generators,
-    posegen_losses,
+    posegen_models,
 )
 
-from posegen.plugins.testing import (
-    check_converter,
-    check_discriminator,
-    check_generator,
-    check_loss,
-    check_model,
-    check_plugin,
-)
+from posegen.plugins.testing import check, check_plugin
 
 (GENERATOR,) = posegen_generators()
 (DISCRIMINATOR,) = posegen_discriminators()
+(MODEL,) = posegen_models()
 (CONVERTER,) = posegen_converters()
 
 
@@ -39,14 +31,7 @@ def test_the_plugin() -> None:
     ],
 )
 def test_the_generator(options: dict[str, object]) -> None:
-    check_generator(GENERATOR, options={"ngf": 4, "blocks": 2, **options}).raise_on_failure()
-
-
-def test_the_generator_is_compiled_and_exported_whole() -> None:
-    able = replace(GENERATOR, capabilities=("compile", "export"))
-    report = check_generator(able, options={"ngf": 4, "blocks": 2})
-    assert report["compile"].ok, report["compile"]
-    assert report["export"].ok, report["export"]
+    check(GENERATOR, options={"ngf": 4, "blocks": 2, **options}).raise_on_failure()
 
 
 @pytest.mark.parametrize(
@@ -58,24 +43,13 @@ def test_the_generator_is_compiled_and_exported_whole() -> None:
     ],
 )
 def test_the_discriminator(options: dict[str, object]) -> None:
-    whole = {"ngf": 4, "blocks": 1, **options}
-    check_discriminator(DISCRIMINATOR, options=whole).raise_on_failure()
-
-
-def test_the_losses() -> None:
-    for spec in posegen_losses():
-        report = check_loss(spec, options={"layers": ["relu1_1", "relu2_1"]})
-        report.raise_on_failure()
-        # A published file of weights is not here; the network itself is that of the random loss.
-        assert report["build"].ok is (True if spec.name == "random-vgg" else None)
+    check(DISCRIMINATOR, options={"ngf": 4, "blocks": 1, **options}).raise_on_failure()
 
 
 def test_the_model() -> None:
-    check_model("patn").raise_on_failure()
+    check(MODEL).raise_on_failure()
 
 
 def test_the_converter(published: type) -> None:
     weights = published(ngf=2, blocks=2).weights("netG")
-    report = check_converter(CONVERTER, published=weights)
-    report.raise_on_failure()
-    assert report["converts"].ok
+    check(CONVERTER, published=weights).raise_on_failure()

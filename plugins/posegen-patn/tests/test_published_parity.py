@@ -30,8 +30,9 @@ from posegen_patn.convert import PATNOfficial
 from torch import Tensor
 
 from posegen.compute import winograd
+from posegen.compute.process import Process
 from posegen.config import ExperimentConfig, experiment
-from posegen.core import Batch, Method, TaskInfo
+from posegen.core import Batch, Config, Method, Noise, TaskInfo
 from posegen.training import Stepper, build_method
 
 _CPU = torch.device("cpu")
@@ -71,19 +72,19 @@ class Case:
 
     @property
     def losses(self) -> list[dict[str, float]]:
-        found: list[dict[str, float]] = self.recording.facts["losses"]
-        return found
+        losses: list[dict[str, float]] = self.recording.facts["losses"]
+        return losses
 
     @property
     def batch(self) -> Batch:
-        source, target, source_pose, target_pose = self.inputs
-        nowhere = torch.zeros(len(source), 18, 3)
-        return Batch(source, target, nowhere, nowhere, source_pose, target_pose)
+        names = ("source", "target", "source_pose", "target_pose")
+        return Batch(dict(zip(names, self.inputs, strict=True)))
 
     def generate(self, training: bool) -> Tensor:
-        generator = self.method.networks["generator"].train(training)
+        networks = {"generator": self.method.networks["generator"].train(training)}
+        batch = self.batch
         with torch.no_grad():
-            output = self.method.generate(generator, self.batch)
+            output = self.method.sample(networks, batch, Noise(0, [""] * len(batch)), Config())
         return output.image
 
 
@@ -148,7 +149,7 @@ def test_the_generator_makes_the_recorded_images(case: Case) -> None:
 
 
 def engine_run(case: Case, device: torch.device = _CPU) -> list[dict[str, float]]:
-    stepper = Stepper(case.method, case.config, device)
+    stepper = Stepper.of(case.method, case.config, Process(device))
     batch = case.batch.to(device)
     losses = []
     for _ in case.losses:
@@ -179,7 +180,7 @@ def test_the_engines_losses_on_a_gpu_are_the_recorded_ones(case: Case, option: s
 
 @pytest.mark.usefixtures("kernels")
 def test_the_kernels_of_training_make_the_recorded_images(case: Case) -> None:
-    Stepper(case.method, case.config)
+    Stepper.of(case.method, case.config)
     made = case.generate(training=True)
     torch.testing.assert_close(made, case.images["generator.train"], atol=1e-4, rtol=0)
 
@@ -196,7 +197,7 @@ def test_the_engine_gives_the_recorded_images_after_training(case: Case) -> None
 
 @pytest.mark.usefixtures("kernels")
 def test_the_engine_does_the_published_step(case: Case) -> None:
-    for module in [*case.method.networks.values(), *case.method.frozen]:
+    for module in [*case.method.networks.values(), *case.method.frozen.values()]:
         module.double()
     for network in [*case.plain.networks.values(), case.plain.vgg]:
         network.double()

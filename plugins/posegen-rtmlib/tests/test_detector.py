@@ -31,7 +31,7 @@ def test_a_joint_is_where_it_is(make_pose_network: Make, capsys: pytest.CaptureF
     detector = RTMLib(
         RTMLibConfig(pose_model=make_pose_network(low=(3, 7)), whole_picture=True, joint_score=0.5)
     )
-    assert detector.layout == "coco17"
+    assert detector.skeleton == "coco17"
     (people,) = detector(picture((61.0, 23.0)))
     assert people.shape == (1, 17, 3)
     assert (people[0, :, :2] - torch.tensor([61.0, 23.0])).abs().max() < 2  # bins of over a pixel
@@ -67,7 +67,7 @@ def test_where_nobody_is_found_there_is_nobody(
 def test_the_whole_body(make_pose_network: Make) -> None:
     network = make_pose_network(joints=133)
     detector = RTMLib(RTMLibConfig(body="wholebody", pose_model=network, whole_picture=True))
-    assert detector.layout == "wholebody133"
+    assert detector.skeleton == "wholebody133"
     assert detector(picture((30.0, 30.0)))[0].shape == (1, 133, 3)
     detector = RTMLib(RTMLibConfig(pose_model=network, whole_picture=True))
     with pytest.raises(WeightsError, match=r"finds 133 joints and detector\.body=body has 17"):

@@ -18,10 +18,11 @@ def build(**options: object) -> UNet:
     return UNet(UNetConfig(**{"width": 4, "depth": 3, **options}), TASK)
 
 
-def inputs(height: int = 32, width: int = 16) -> tuple[Tensor, ...]:
+def inputs(height: int = 32, width: int = 16) -> dict[str, Tensor]:
     random = torch.Generator().manual_seed(1)
     source = torch.rand(1, 3, height, width, generator=random) * 2 - 1
-    return (source, *torch.rand(2, 1, 18, height, width, generator=random))
+    here, there = torch.rand(2, 1, 18, height, width, generator=random)
+    return {"source": source, "source_pose": here, "target_pose": there}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_the_size_multiple_is_that_of_the_depth(depth: int) -> None:
     network = build(depth=depth).eval()
     assert network.size_multiple == 2**depth
     size = (3 * 2**depth, 2**depth)
-    assert network(*inputs(*size)).image.shape == (1, 3, *size)
+    assert network(**inputs(*size)).image.shape == (1, 3, *size)
 
 
 def test_sizes_of_the_field_need_no_other_depth() -> None:
@@ -60,32 +61,36 @@ def test_sizes_of_the_field_need_no_other_depth() -> None:
         assert not size[1] % multiple
 
 
-def test_a_source_pose_that_is_not_joined_does_not_matter() -> None:
-    source, here, there = inputs()
-    for joined in (True, False):
-        network = build(source_pose=joined).eval()
-        one, other = (network(source, pose, there).image for pose in (here, here.flip(3)))
-        assert torch.equal(one, other) is not joined
+def test_the_sources_pose_is_an_input_by_choice() -> None:
+    given = inputs()
+    whole = build()
+    assert whole.inputs == ("source", "source_pose", "target_pose")
+    flipped = {**given, "source_pose": given["source_pose"].flip(3)}
+    assert not torch.equal(whole.eval()(**given).image, whole(**flipped).image)
+    without = build(source_pose=False)
+    assert without.inputs == ("source", "target_pose")
+    del given["source_pose"]
+    assert without(**given).image.shape == given["source"].shape
 
 
 def test_skips_bring_detail() -> None:
     """With the way through the middle cut, a pixel of the source still reaches the image."""
-    source, here, there = inputs()
-    changed = source.clone()
+    given = inputs()
+    changed = given["source"].clone()
     changed[..., 9, 5] *= -1
     for skips in (True, False):
         network = build(skips=skips, norm="none").eval()
         nn.init.zeros_(network.downs[0][0].weight)
-        one, other = (network(image, here, there).image for image in (source, changed))
+        one, other = (network(**given).image, network(**{**given, "source": changed}).image)
         assert torch.equal(one, other) is not skips
 
 
 def test_the_middle_sees_the_whole_picture() -> None:
     """Without skips, all of a Market-1501 source acts on every pixel of the image."""
     network = build(depth=4, skips=False, norm="none").eval()
-    source, here, there = inputs(128, 64)
-    source.requires_grad_()
-    network(source, here, there).image[0, :, 64, 32].sum().backward()
+    given = inputs(128, 64)
+    source = given["source"].requires_grad_()
+    network(**given).image[0, :, 64, 32].sum().backward()
     seen = source.grad.abs().sum(dim=(0, 1)) > 0
     assert seen.any(dim=1).float().mean() > 0.9
     assert seen.any(dim=0).all()

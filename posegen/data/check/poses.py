@@ -6,12 +6,12 @@ cross their legs); a share of all poses does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from posegen.poses.layouts import OPENPOSE18
+from posegen.core.skeletons import OPENPOSE18
 
 #: A mistake is systematic where more than this share of the poses shows it; people who twist and
 #: mistakes of detectors stay far below.
@@ -44,10 +44,12 @@ _ABOVE = (
     ("left_knee", "left_ankle"),
 )
 
+_SIDES = "give right joints the numbers of right joints (the person's own right), also the eyes"
+_ORDER = "write the joints in the order of docs/data.md, y before x"
 
-@dataclass(frozen=True)
-class Habit:
-    """How often poses show a possible mistake.
+
+class Mistake(NamedTuple):
+    """A mistake of most poses.
 
     Attributes:
         what: the mistake.
@@ -60,95 +62,54 @@ class Habit:
     remedy: str
     strange: int
     poses: int
-    examples: tuple[int, ...]
-
-    @property
-    def systematic(self) -> bool:
-        """Whether it is a mistake."""
-        return self.poses >= FEWEST and self.strange > SYSTEMATIC * self.poses
+    examples: list[int]
 
 
-def habits(keypoints: Tensor) -> list[Habit]:
-    """Return every possible mistake with how often it is seen in (N, 18, 3) keypoints."""
-    poses = _Poses(keypoints)
-    sides = "give right joints the numbers of right joints (the person's own right), also the eyes"
-    found = [
-        poses.habit(
-            "eyes swapped, or pictures mirrored",
-            f"{sides}: in a face seen from the front the right eye is on the left of the picture",
-            poses.facing & poses.clear("right_eye", "left_eye"),
-            poses.beside("right_eye", "left_eye"),
-        ),
-        poses.habit(
-            "shoulders on the wrong side of the face",
-            f"{sides}: in front of the camera the right shoulder is on the left of the picture",
-            poses.facing & poses.clear("right_shoulder", "left_shoulder"),
-            poses.beside("right_shoulder", "left_shoulder"),
-        ),
-    ]
+def mistakes(keypoints: Tensor) -> Iterator[Mistake]:
+    """Yield every systematic mistake of (N, 18, 3) keypoints."""
+    for what, remedy, joints, wrong, least in _tests(keypoints):
+        numbers = [OPENPOSE18.joints.index(joint) for joint in joints]
+        telling = keypoints[:, numbers, 2].gt(0).all(1) & (wrong.abs() > least)
+        strange = (telling & (wrong > 0)).nonzero().flatten().tolist()
+        poses = int(telling.sum())
+        if poses >= FEWEST and len(strange) > SYSTEMATIC * poses:
+            yield Mistake(what, remedy, len(strange), poses, strange[:5])
+
+
+#: A mistake, its remedy, the joints that tell, how far they are on the wrong side (N,), and from
+#: which distance on that says something.
+_Test = tuple[str, str, tuple[str, ...], Tensor, Tensor | float]
+
+
+def _tests(keypoints: Tensor) -> Iterator[_Test]:
+    seen = keypoints[..., 2] > 0
+    place = dict(zip(OPENPOSE18.joints, keypoints[..., :2].unbind(1), strict=True))
+    low = keypoints[..., 1].masked_fill(~seen, float("inf")).amin(1)
+    high = keypoints[..., 1].masked_fill(~seen, -float("inf")).amax(1)
+    margin = _CLEAR * (high - low).clamp_min(0)
+
+    face = ("nose", "right_eye", "left_eye")  # all seen: from the front
+    yield (
+        "eyes swapped, or pictures mirrored",
+        f"{_SIDES}: in a face seen from the front the right eye is on the left of the picture",
+        face,
+        place["right_eye"][:, 0] - place["left_eye"][:, 0],
+        0.5,  # eyes are close together: half a pixel tells them apart
+    )
+    yield (
+        "shoulders on the wrong side of the face",
+        f"{_SIDES}: in front of the camera the right shoulder is on the left of the picture",
+        (*face, "right_shoulder", "left_shoulder"),
+        place["right_shoulder"][:, 0] - place["left_shoulder"][:, 0],
+        margin,
+    )
     for joint, parent in _PARENTS.items():
-        crossed, clear = poses.crossed(joint, parent)
-        found.append(poses.habit(f"{joint}s swapped against {parent}s", sides, clear, crossed))
-    order = "write the joints in the order of docs/data.md, y before x"
+        names = tuple(f"{side}_{part}" for part in (joint, parent) for side in ("right", "left"))
+        right, left, right_parent, left_parent = (place[name] for name in names)
+        straight = (right - right_parent).norm(dim=-1) + (left - left_parent).norm(dim=-1)
+        across = (right - left_parent).norm(dim=-1) + (left - right_parent).norm(dim=-1)
+        what = f"{joint}s swapped against {parent}s"
+        yield what, _SIDES, names, straight - across, margin / 2
     for upper, lower in _ABOVE:
-        what = f"{_plain(upper)} below {_plain(lower)}"
-        clear = poses.there(upper, lower) & (poses.drop(upper, lower).abs() > poses.margin)
-        found.append(poses.habit(what, order, clear, poses.drop(upper, lower) > 0))
-    return found
-
-
-def _plain(joint: str) -> str:
-    return joint.replace("_", " ")
-
-
-class _Poses:
-    """The places of joints by name."""
-
-    def __init__(self, keypoints: Tensor) -> None:
-        self._places = keypoints[..., :2]
-        self._seen = keypoints[..., 2] > 0
-        y = keypoints[..., 1]
-        high = y.masked_fill(~self._seen, -float("inf")).amax(1)
-        low = y.masked_fill(~self._seen, float("inf")).amin(1)
-        self.margin = _CLEAR * (high - low).clamp_min(0)
-        self.facing = self.there("nose", "right_eye", "left_eye")
-
-    def place(self, joint: str) -> Tensor:
-        return self._places[:, OPENPOSE18.joints.index(joint)]
-
-    def there(self, *joints: str) -> Tensor:
-        return self._seen[:, [OPENPOSE18.joints.index(joint) for joint in joints]].all(1)
-
-    def beside(self, right: str, left: str) -> Tensor:
-        """Whether the right joint is on the right of the picture: (N,) bool."""
-        return self.place(right)[:, 0] > self.place(left)[:, 0]
-
-    def clear(self, right: str, left: str) -> Tensor:
-        """Whether two joints are there, and not nearly one above the other."""
-        apart = (self.place(right)[:, 0] - self.place(left)[:, 0]).abs()
-        # Eyes are close together: half a pixel tells them apart.
-        return self.there(right, left) & (apart > (0.5 if "eye" in right else self.margin))
-
-    def drop(self, upper: str, lower: str) -> Tensor:
-        """Return how far the upper joint is below the lower one."""
-        return self.place(upper)[:, 1] - self.place(lower)[:, 1]
-
-    def crossed(self, joint: str, parent: str) -> tuple[Tensor, Tensor]:
-        """Return whether left and right joints are nearer to the other side's parents; and for
-        which poses that is clear.
-        """
-        names = [f"{side}_{part}" for part in (joint, parent) for side in ("right", "left")]
-        right, left, right_parent, left_parent = map(self.place, names)
-        straight = _away(right, right_parent) + _away(left, left_parent)
-        across = _away(right, left_parent) + _away(left, right_parent)
-        clear = self.there(*names) & ((straight - across).abs() > self.margin / 2)
-        return straight > across, clear
-
-    def habit(self, what: str, remedy: str, telling: Tensor, strange: Tensor) -> Habit:
-        shown = (telling & strange).nonzero().flatten().tolist()
-        return Habit(what, remedy, len(shown), int(telling.sum()), tuple(shown[:5]))
-
-
-def _away(a: Tensor, b: Tensor) -> Tensor:
-    distance: Tensor = torch.linalg.vector_norm(a - b, dim=-1)
-    return distance
+        what = f"{upper} below {lower}".replace("_", " ")
+        yield what, _ORDER, (upper, lower), place[upper][:, 1] - place[lower][:, 1], margin

@@ -1,4 +1,4 @@
 """From the data sets' own downloads to the published layouts that posegen reads.
 
-This module imports nothing; see `sources`, `published` and `annotate`.
+This module imports nothing; see `run`.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,6 @@ from torch import Tensor
 
 from posegen.core.errors import ConfigError, DataError
 from posegen.data.config import DeepFashionConfig, Market1501Config, PublishedConfig, Split
-from posegen.data.names import deepfashion_place, market_place
 
 SplitKind = Literal["published", "leak-free"]
 
@@ -29,12 +29,10 @@ class Plan(NamedTuple):
     Attributes:
         places: path in the download -> split and name of its picture.
         names: name -> split of all pictures that there should be.
-        found: path in the download -> name, of all pictures that may be in a split.
     """
 
     places: dict[str, tuple[Split, str]]
     names: dict[str, Split]
-    found: dict[str, str]
 
 
 class Recipe(ABC):
@@ -43,25 +41,22 @@ class Recipe(ABC):
     Attributes:
         config: the layout, in the new folder.
         size: (H, W) of the pictures.
+        settings: all that changes what is written, as plain values.
         published_size: (H, W) of the pictures of the published CSV files.
         pictures: what the pictures' folders are called in the download, for messages.
         faithful: True where the published CSV files fit the new folder as they are.
     """
 
+    config: PublishedConfig
+    size: tuple[int, int]
+    settings: dict[str, Any]
     pictures: str
     published_size: tuple[int, int]
     faithful = True
 
-    def __init__(self, config: PublishedConfig, size: tuple[int, int]) -> None:
-        self.config, self.size = config, size
-
     @abstractmethod
     def plan(self, paths: Sequence[str], lists: Names | None) -> Plan:
-        """Say what becomes of the files of a download.
-
-        Args:
-            paths: all its files.
-            lists: the published split, where it is known.
+        """Say what becomes of a download's files; `lists` is the published split, if it is known.
 
         Raises:
             ConfigError, DataError: where that cannot be told.
@@ -79,32 +74,25 @@ class Recipe(ABC):
         """Return published keypoints (N, 18, 3) as they are in the new pictures."""
         return keypoints
 
-    def settings(self) -> dict[str, Any]:
-        """Return all that changes what is written, as plain values."""
-        return {"size": list(self.size)}
-
 
 class Market1501(Recipe):
     """Pictures are taken as they are; distractors, junk and queries are left out."""
 
     pictures = "bounding_box_train and bounding_box_test"
-    published_size = (128, 64)
+    size = published_size = (128, 64)
 
     def __init__(self, out: Path) -> None:
-        super().__init__(Market1501Config(root=out), self.published_size)
+        self.config = Market1501Config(root=out)
+        self.settings = {"size": self.size}
 
     def plan(self, paths: Sequence[str], lists: Names | None) -> Plan:
         """See `Recipe`."""
-        found = {path: place for path in paths if (place := market_place(path))}
-        names = {name: split for split, name in found.values()}
+        pictures = {path: place for path in paths if (place := market_place(path))}
+        names = {name: split for split, name in pictures.values()}
         if lists:
-            known = self.config.naming.outfit  # distractors may be in the lists
+            known = self.config.outfit  # distractors may be in the lists
             names = {n: split for split, some in lists.items() for n in some if known(n)}
-        return Plan(
-            {path: place for path, place in found.items() if place[1] in names},
-            names,
-            {path: name for path, (_, name) in found.items()},
-        )
+        return Plan({path: p for path, p in pictures.items() if p[1] in names}, names)
 
     def convert(self, path: str, content: bytes) -> bytes:
         """Return the content as it is."""
@@ -126,16 +114,14 @@ class DeepFashion(Recipe):
 
     Args:
         out: the new folder.
-        split: `published`: the lists of the published split; `leak-free`: without the training
-            pictures whose item is in the test split in another colour, and where there are no
-            lists, a split by item.
+        split: `leak-free` is without the training pictures whose item is in the test split too;
+            without lists it is a split by item.
         size: (H, W).
         folder: `img` or `img_highres`; by default `img`, and the other where that is not there.
         quality: of the JPEG files; 75 is what the published script wrote.
     """
 
     pictures = "img (or img_highres)"
-
     published_size = (256, 176)
 
     def __init__(
@@ -146,33 +132,34 @@ class DeepFashion(Recipe):
         folder: str | None = None,
         quality: int = 75,
     ) -> None:
-        super().__init__(DeepFashionConfig(root=out), size)
+        self.config, self.size = DeepFashionConfig(root=out), size
         self.split, self.folder, self.quality = split, folder, quality
+        self.settings = {"size": size, "split": split, "pictures": folder, "quality": quality}
         self.faithful = split == "published" and size == self.published_size
 
     def plan(self, paths: Sequence[str], lists: Names | None) -> Plan:
         """See `Recipe`."""
-        found = {path: place for path in paths if (place := deepfashion_place(path))}
-        there = {folder for folder, _ in found.values()}
+        pictures = {path: place for path in paths if (place := deepfashion_place(path))}
+        there = {folder for folder, _ in pictures.values()}
         if not there:
-            return Plan({}, {}, {})
+            return Plan({}, {})
         folder = self.folder or ("img" if "img" in there else "img_highres")
         if folder not in there:
             raise ConfigError(f"--pictures {folder}: the download has only {min(there)}.")
-        paths_of = {name: path for path, (own, name) in found.items() if own == folder}
+        paths_of = {name: path for path, (own, name) in pictures.items() if own == folder}
         names = self._splits(paths_of, lists)
         places = {path: (names[n], n) for n, path in paths_of.items() if n in names}
-        return Plan(places, names, {path: name for name, path in paths_of.items()})
+        return Plan(places, names)
 
     def _splits(self, names: Iterable[str], lists: Names | None) -> dict[str, Split]:
-        item = self.config.naming.item
-        if lists is None and self.split == "published":
+        item = self.config.item
+        if lists is None and self.split == "leak-free":
+            return {name: "test" if _drawn(str(item(name))) else "train" for name in names}
+        if lists is None:
             raise DataError(
                 "train.lst and test.lst are neither in the download nor in --annotations; put the "
                 "lists of the published split there, or make a split with `--split leak-free`."
             )
-        if lists is None:
-            return {name: "test" if _drawn(str(item(name))) else "train" for name in names}
         train = lists["train"]
         if self.split == "leak-free":
             tested = {item(name) for name in lists["test"]}
@@ -197,11 +184,6 @@ class DeepFashion(Recipe):
         moved[..., :2] = (keypoints[..., :2] + 0.5) * scale - 0.5
         moved[..., 0] += shift
         return torch.where(keypoints[..., 2:] > 0, moved, 0)
-
-    def settings(self) -> dict[str, Any]:
-        """See `Recipe`."""
-        own = {"split": self.split, "pictures": self.folder, "quality": self.quality}
-        return {**super().settings(), **own}
 
 
 def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -233,3 +215,30 @@ def _drawn(item: str) -> bool:
     """Whether an item is in the test split: as many as are published, 930 of 7,982, by a hash."""
     number = int.from_bytes(hashlib.blake2b(item.encode(), digest_size=8).digest(), "big")
     return number % 7_982 < 930
+
+
+def market_place(path: str) -> tuple[Split, str] | None:
+    """Return the split and the file name of one of Market-1501's own files.
+
+    None for files that the published layout leaves out: distractors, junk, and the queries, which
+    are further pictures of the people of the test split.
+    """
+    match = re.search(r"(?:^|/)bounding_box_(train|test)/((?!-1_|0000_)\d{4}_c\d[^/]*\.jpg)$", path)
+    if match is None:
+        return None
+    return ("train" if match[1] == "train" else "test"), match[2]
+
+
+def deepfashion_place(path: str) -> tuple[str, str] | None:
+    """Return the folder (`img` or `img_highres`) and the published name of an In-shop picture.
+
+    What is not below `img_highres` is taken for `img`, which many instructions tell to rename. None
+    for files that are no picture.
+    """
+    match = re.search(r"(?:^|/)(MEN|WOMEN)/([^/]+)/(id_\d{8})/(\d+)_([^/]+\.jpg)$", path)
+    if match is None:
+        return None
+    gender, category, item, colour, view = match.groups()
+    folder = "img_highres" if "img_highres" in path.split("/") else "img"
+    name = f"fashion{gender}{category}{item.replace('_', '')}{colour}_{view.replace('_', '')}"
+    return folder, name

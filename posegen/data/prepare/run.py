@@ -8,47 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.data.config import Split
-from posegen.data.files import put, read_lines
-from posegen.data.finder import PeopleFinder
-from posegen.data.pairs import valid_poses
-from posegen.data.pictures import in_threads, is_picture
+from posegen.data.config import SPLITS, Split
+from posegen.data.files import check_new, put, put_lines, read_lines
+from posegen.data.footage import Footage
+from posegen.data.image_files import in_threads, is_picture
+from posegen.data.pairs import TEST_PAIRS, make_pairs, thinned, valid_poses
+from posegen.data.posing import PeopleFinder, pose_by_detector
+from posegen.data.prepare.downloads import Download
 from posegen.data.prepare.recipes import Names, Plan, Recipe
-from posegen.data.prepare.sources import Raw
-from posegen.data.prepare.tables import find_keypoints, pair_up, take_keypoints, take_pairs
 from posegen.data.problems import Problems
-from posegen.data.tables import read_annotations
+from posegen.data.tables import PAIR_HEADER, pair_fields, read_annotations
+from posegen.poses.formats.published import ANNOTATION_HEADER, AnnotationWriter, annotation_row
 
 #: The file in a prepared folder that says how it was made.
 RECORD = "prepare.json"
 
-SPLITS: tuple[Split, ...] = ("train", "test")
-
 #: What is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class SplitCounts:
-    """How much a prepared split has.
-
-    Attributes:
-        pictures: files of pictures.
-        annotated: rows of keypoints; `valid` of them have a valid pose.
-        pairs: pairs; the published file has `published`.
-    """
-
-    pictures: int
-    annotated: int
-    valid: int
-    pairs: int
-    published: int
 
 
 @dataclass(frozen=True)
@@ -58,8 +39,7 @@ class Request:
     Attributes:
         raw: the download: a folder or an archive.
         recipe: what becomes of its files, and where.
-        annotations: a folder with published CSV files and lists; they are used where they are
-            there.
+        annotations: a folder with as many of the published CSV files and lists as there are.
         finder: finds the keypoints of splits that have no file of them.
         batch_size: pictures that the detector sees at once.
     """
@@ -75,9 +55,17 @@ class Request:
         path = self.annotations / name if self.annotations else None
         return path if path and path.is_file() else None
 
+    def folder(self, split: Split) -> Path:
+        """Return where the pictures of a split are written."""
+        return self.recipe.config.image_folders(split)[0]
 
-def prepare(request: Request, progress: Progress) -> dict[Split, SplitCounts]:
-    """Prepare a data set, or what is missing of it.
+    def pictures(self, split: Split) -> list[str]:
+        """Return the names of the pictures that are written."""
+        return sorted(f.name for f in self.folder(split).iterdir() if is_picture(f.name))
+
+
+def prepare(request: Request, progress: Progress) -> dict[Split, dict[str, int]]:
+    """Prepare a data set, or what is missing of it; return how much of what each split has.
 
     Raises:
         ConfigError: where the folder holds something else, or keypoints cannot be had.
@@ -85,13 +73,24 @@ def prepare(request: Request, progress: Progress) -> dict[Split, SplitCounts]:
             in it.
     """
     _check_keypoints(request)
-    raw = Raw(request.raw)
+    raw = Download(request.raw)
     plan = request.recipe.plan(raw.paths, _published_split(request, raw))
-    _check_pictures(request, plan)
+    if not plan.places:
+        raise DataError(
+            f"{request.raw}: holds no picture in {request.recipe.pictures}, or none that is in the "
+            "published split (train.lst and test.lst, or the CSV files of keypoints); give what "
+            "the data set's authors publish, and the lists that belong to it."
+        )
     _record(request)
     _write_pictures(request, raw, plan, progress)
     counts = {split: _write_tables(request, split, plan, progress) for split in SPLITS}
-    _check_complete(request, plan)
+    missing = sorted(set(plan.names).difference(*map(request.pictures, SPLITS)))
+    if missing:
+        raise DataError(
+            f"{request.raw}: lacks {len(missing)} of the {len(plan.names)} pictures of the data "
+            f"set, for example the one of {missing[0]}; complete the download and run this again: "
+            "what is done stays."
+        )
     return counts
 
 
@@ -108,30 +107,13 @@ def _check_keypoints(request: Request) -> None:
             )
 
 
-def _check_pictures(request: Request, plan: Plan) -> None:
-    """Say so where the download has no picture, or none of the published split."""
-    if plan.places:
-        return
-    if not plan.found:
-        raise DataError(
-            f"{request.raw}: holds no picture in {request.recipe.pictures}; give the folder or the "
-            "archive that the data set's authors publish."
-        )
-    path, name = min(plan.found.items())
-    raise DataError(
-        f"{request.raw}: none of its {len(plan.found):,} pictures is in the published "
-        "split (train.lst and test.lst, or the CSV files of keypoints); the first, "
-        f"{path}, would be called {name} there; give the lists that belong to this download."
-    )
-
-
 def _record(request: Request) -> None:
     """Write how the folder is made; refuse one that was made otherwise."""
-    out, finder = request.recipe.config.root, request.finder
-    given = sorted(request.annotations.iterdir()) if request.annotations else []
-    record: dict[str, Any] = {
-        "dataset": type(request.recipe).__name__.lower(),
-        **request.recipe.settings(),
+    recipe, finder = request.recipe, request.finder
+    given = request.annotations.iterdir() if request.annotations else ()
+    record = {
+        "dataset": type(recipe).__name__.lower(),
+        **recipe.settings,
         "published_files": {
             file.name: hashlib.sha256(file.read_bytes()).hexdigest()
             for file in given
@@ -140,111 +122,129 @@ def _record(request: Request) -> None:
         "detector": finder and {"name": finder.name, **finder.options},
     }
     text = json.dumps(record, indent=2, sort_keys=True) + "\n"
-    path = out / RECORD
-    if path.is_file():
-        if path.read_text(encoding="utf-8") != text:
-            raise ConfigError(
-                f"{path}: the folder was prepared with other options or files than these; give the "
-                "same ones, or a new folder."
-            )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out}: exists and is not an empty folder; give the name of a new one.")
-    else:
-        out.mkdir(parents=True, exist_ok=True)
+    path = recipe.config.root / RECORD
+    if not path.is_file():
+        check_new(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         put(path, text.encode())
+    elif path.read_text(encoding="utf-8") != text:
+        raise ConfigError(
+            f"{path}: the folder was prepared with other options or files than these; give the "
+            "same ones, or a new folder."
+        )
 
 
-def _published_split(request: Request, raw: Raw) -> Names | None:
+def _published_split(request: Request, raw: Download) -> Names | None:
     """Read the published split: of `.lst` files, or else of the CSV files of keypoints."""
     lists: dict[str, Split] = {f"{split}.lst": split for split in SPLITS}
-    found: dict[Split, set[str]] = {}
-    inside = {path: lists[n] for path in raw.paths if (n := path.rpartition("/")[2]) in lists}
-    for path, content in raw.read(inside):
-        found[inside[path]] = set(content.decode(errors="replace").split())
+    inside = {path: lists[n] for path in raw.paths if (n := PurePosixPath(path).name) in lists}
+    published = {
+        inside[path]: set(content.decode(errors="replace").split())
+        for path, content in raw.read(inside)
+    }
     for name, split in lists.items():
         if given := request.given(name):
-            found[split] = set(read_lines(given))
-    tables = {
-        split: request.given(request.recipe.config.annotations(split).name) for split in SPLITS
-    }
-    if len(found) < len(SPLITS) and all(tables.values()):
-        return {
-            split: {line.partition(":")[0].strip() for line in read_lines(table)[1:]}
-            for split, table in tables.items()
-            if table
-        }
-    return found if len(found) == len(SPLITS) else None
+            published[split] = set(read_lines(given))
+        elif table := request.given(request.recipe.config.annotations(split).name):
+            published.setdefault(split, set(_names_in(table)))
+    return published if len(published) == len(SPLITS) else None
 
 
-def _folder(request: Request, split: Split) -> Path:
-    return request.recipe.config.image_folders(split)[0]
-
-
-def _pictures(request: Request, split: Split) -> list[str]:
-    return sorted(f.name for f in _folder(request, split).iterdir() if is_picture(f.name))
-
-
-def _write_pictures(request: Request, raw: Raw, plan: Plan, progress: Progress) -> None:
+def _write_pictures(request: Request, raw: Download, plan: Plan, progress: Progress) -> None:
     for split in SPLITS:
-        _folder(request, split).mkdir(parents=True, exist_ok=True)
-    there = {(split, name) for split in SPLITS for name in _pictures(request, split)}
-    wanted = {path: place for path, place in plan.places.items() if place not in there}
+        request.folder(split).mkdir(parents=True, exist_ok=True)
+    there = {(split, name) for split in SPLITS for name in request.pictures(split)}
+    missing = {path: place for path, place in plan.places.items() if place not in there}
 
     def write(item: tuple[str, bytes]) -> None:
         path, content = item
-        split, name = wanted[path]
-        put(_folder(request, split) / name, request.recipe.convert(path, content))
+        split, name = missing[path]
+        put(request.folder(split) / name, request.recipe.convert(path, content))
 
-    for done, _ in enumerate(in_threads(write, raw.read(wanted)), start=1):
-        progress("writing pictures", done, len(wanted))
+    for done, _ in enumerate(in_threads(write, raw.read(missing)), start=1):
+        progress("writing pictures", done, len(missing))
 
 
-def _write_tables(request: Request, split: Split, plan: Plan, progress: Progress) -> SplitCounts:
+def _write_tables(request: Request, split: Split, plan: Plan, progress: Progress) -> dict[str, int]:
     """Write the keypoints and the pairs of a split, where they are not there."""
     recipe, config = request.recipe, request.recipe.config
-    pictures = _pictures(request, split)
-    names = {name: own for name, own in plan.names.items() if own == split}
+    in_split = {name for name, own in plan.names.items() if own == split}
     annotations, pairs = config.annotations(split), config.pairs(split)
     given = request.given(annotations.name)
     if given is None:
-        assert request.finder is not None  # `_check_keypoints`
-        find_keypoints(
-            annotations,
-            _folder(request, split),
-            pictures,
-            recipe.size,
-            request.finder,
-            request.batch_size,
-            lambda done, total: progress(f"finding keypoints of the {split} split", done, total),
-        )
+        _find_keypoints(request, split, progress)
     elif not annotations.exists():
-        take_keypoints(given, annotations, recipe, names)
-    table = read_annotations(annotations, recipe.size, config.crop, Problems(collect=False))
-    if given := request.given(pairs.name):
-        if not pairs.exists():
-            take_pairs(given, pairs, recipe, names)
-    else:
-        pair_up(pairs, table, recipe, split)
-    return SplitCounts(
-        pictures=len(pictures),
-        annotated=len(table.names),
-        valid=int(valid_poses(table.keypoints).sum()),
-        pairs=len(read_lines(pairs)) - 1,
-        published=config.published_pairs[split],
+        _take_keypoints(given, annotations, recipe, in_split)
+    names, keypoints = read_annotations(annotations, recipe.size, config.crop, Problems())
+    valid = valid_poses(keypoints)
+    given = request.given(pairs.name)
+    if given is None:
+        made = make_pairs(names, valid.tolist(), config.outfit)
+        kept = thinned(made, TEST_PAIRS if split == "test" else None)
+        put_lines(pairs, [PAIR_HEADER, *map(",".join, kept)])
+    elif not pairs.exists():
+        _take_pairs(given, pairs, recipe, in_split)
+    return {
+        "pictures": len(request.pictures(split)),
+        "with keypoints": len(names),
+        "with a valid pose": int(valid.sum()),
+        "pairs": len(read_lines(pairs)) - 1,
+        "pairs in the published files": config.published_pairs[split],
+    }
+
+
+def _names_in(path: Path) -> list[str]:
+    """Return the names of the images that a CSV file has keypoints of."""
+    return [line.partition(":")[0].strip() for line in read_lines(path)[1:]]
+
+
+def _take_keypoints(given: Path, out: Path, recipe: Recipe, names: Collection[str]) -> None:
+    """Write the keypoints of a published file: as it is, or those of the names for the new size."""
+    if recipe.faithful:
+        put(out, given.read_bytes())
+        return
+    published, keypoints = read_annotations(
+        given, recipe.published_size, recipe.config.crop, Problems()
     )
+    # At the published size joints beside the picture stay, as the publishers have them.
+    size = None if recipe.size == recipe.published_size else recipe.size
+    moved = zip(published, recipe.move(keypoints), strict=True)
+    rows = [annotation_row(name, points, size) for name, points in moved if name in names]
+    put_lines(out, [ANNOTATION_HEADER, *rows])
 
 
-def _check_complete(request: Request, plan: Plan) -> None:
-    """Say which pictures the download should have had.
+def _take_pairs(given: Path, out: Path, recipe: Recipe, names: Collection[str]) -> None:
+    """Write the pairs of a published file: as it is, or those whose images are both in `names`."""
+    if recipe.faithful:
+        put(out, given.read_bytes())
+        return
+    rows = map(pair_fields, read_lines(given)[1:])
+    kept = [",".join(row) for row in rows if all(name in names for name in row)]
+    put_lines(out, [PAIR_HEADER, *kept])
 
-    Raises:
-        DataError: naming the first.
+
+def _find_keypoints(request: Request, split: Split, progress: Progress) -> None:
+    """Write the keypoints that the detector finds, sorted by name, unless all are there.
+
+    A row is on the disk as soon as it is found, in a file of its own name that another call goes on
+    with.
     """
-    there = {name for split in SPLITS for name in _pictures(request, split)}
-    missing = sorted(set(plan.names) - there)
-    if missing:
-        raise DataError(
-            f"{request.raw}: lacks {len(missing)} of the {len(plan.names)} pictures of the data "
-            f"set, for example the one of {missing[0]}; complete the download and run this again: "
-            "what is done stays."
-        )
+    assert request.finder is not None  # `_check_keypoints`
+    out, names = request.recipe.config.annotations(split), request.pictures(split)
+    unfinished = out.with_name(f"{out.name}.partial")
+    if out.exists():
+        if set(_names_in(out)) == set(names):
+            return
+        out.replace(unfinished)  # more pictures came; those that have a row keep it
+    with AnnotationWriter(unfinished, resume=True) as writer:
+        for posed in pose_by_detector(
+            Footage(request.folder(split)),
+            request.finder,
+            leave_out=frozenset(writer.names),
+            batch_size=request.batch_size,
+        ):
+            writer.add(posed.name, posed.keypoints, request.recipe.size)
+            progress(f"finding keypoints of the {split} split", len(writer.names), len(names))
+    rows = dict(zip(_names_in(unfinished), read_lines(unfinished)[1:], strict=True))
+    put_lines(out, [ANNOTATION_HEADER, *(rows[name] for name in sorted(names))])
+    unfinished.unlink()

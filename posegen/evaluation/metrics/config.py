@@ -11,6 +11,11 @@ from pydantic import Field, field_validator, model_validator
 from posegen.core.config import Config
 
 
+def _weights(what: str) -> Any:
+    said = f"local copy of {what}; otherwise torchvision's cache, then a download"
+    return Field(None, description=said)
+
+
 class SSIMConfig(Config):
     """Options of the `ssim` metric. The defaults are those of Wang et al. 2004."""
 
@@ -122,46 +127,25 @@ class LPIPSConfig(Config):
     net: Literal["alex", "vgg", "squeeze"] = Field(
         "alex", description="ImageNet trunk; values of different trunks cannot be compared"
     )
-    weights: Path | None = Field(
-        None,
-        description="local copy of torchvision's file of the trunk (.pth or .safetensors); "
-        "otherwise torchvision's cache, then a download",
-    )
+    weights: Path | None = _weights("torchvision's file of the trunk (.pth or .safetensors)")
 
 
 class DISTSConfig(Config):
     """Options of the `dists` metric."""
 
-    weights: Path | None = Field(
-        None,
-        description="local copy of torchvision's vgg16-397923af.pth (.pth or .safetensors); "
-        "otherwise torchvision's cache, then a download",
-    )
+    weights: Path | None = _weights("torchvision's vgg16-397923af.pth (.pth or .safetensors)")
 
 
 class DetectionScoreConfig(Config):
     """Options of the `ds` metric."""
 
-    weights: Path | None = Field(
-        None,
-        description="local copy of torchvision's ssd300_vgg16_coco-b556d3b4.pth; otherwise "
-        "torchvision's cache, then a download",
-    )
-    confidences: Path | None = Field(
-        None,
-        description="CSV `name,confidence` of the generated pictures, by another detector; no "
-        "network is used then",
-    )
+    weights: Path | None = _weights("torchvision's ssd300_vgg16_coco-b556d3b4.pth")
 
 
 class InceptionScoreConfig(Config):
     """Options of `is` and `mask-is`."""
 
-    weights: Path | None = Field(
-        None,
-        description="local copy of torch-fidelity's weights-inception-2015-12-05-6726825d.pth; "
-        "otherwise torchvision's cache, then a download",
-    )
+    weights: Path | None = _weights("torch-fidelity's weights-inception-2015-12-05-6726825d.pth")
     splits: int = Field(
         10, ge=1, description="parts of the pairs, in their order; the score is their mean"
     )
@@ -180,11 +164,7 @@ class FIDConfig(Config):
         description="how pictures are brought to 299×299; by default as the network's published "
         "programs do: tf1 for tf, bilinear for torchvision",
     )
-    weights: Path | None = Field(
-        None,
-        description="local copy of the network's file; otherwise torchvision's cache, then a "
-        "download",
-    )
+    weights: Path | None = _weights("the network's file")
     reference: Literal["targets", "train"] = Field(
         "targets",
         description="the real images: the target of every pair, or a set of reference images (by "

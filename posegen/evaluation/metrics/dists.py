@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import dists
 
-from posegen.core.metrics import PerImageMetric, ScoredBatch
+from posegen.core.batches import Batch
+from posegen.core.metrics import PerImageMetric
 from posegen.core.pretrained import read_tensors
 from posegen.evaluation.metrics.config import DISTSConfig
 from posegen.evaluation.metrics.lpips import TRUNKS
-from posegen.evaluation.metrics.networks import Source, fit, shared
+from posegen.evaluation.metrics.networks import fill, shared, without_prefix
 
 #: How a user names a local copy of the trunk's weights.
 OPTION = "--set dists.weights=FILE"
@@ -45,7 +46,7 @@ class DISTS(PerImageMetric):
         super().__init__(config)
         self.network = shared("dists", PUBLISHED, config.weights, OPTION, _Network)
 
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         """Return one value per image: (B,)."""
         images = (image.float() / 255 for image in (batch.generated, batch.target))
         distances: Tensor = self.network(*images)
@@ -62,18 +63,13 @@ class DISTS(PerImageMetric):
 class _Network(dists.DISTSNetwork):  # type: ignore[misc]
     """torchmetrics' network, whose own constructor downloads the trunk."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], source: Source) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         from torchvision.models import vgg16
 
         nn.Module.__init__(self)
         with torch.device("meta"):  # nothing that no weight was loaded into can take part
             layers = vgg16(weights=None, init_weights=False).features
-        wanted = {f"features.{name}": tensor for name, tensor in layers.state_dict().items()}
-        given = {name: value for name, value in tensors.items() if name.startswith("features.")}
-        trunk = fit(wanted, given, source)
-        layers.load_state_dict(
-            {name.partition(".")[2]: tensor for name, tensor in trunk.items()}, assign=True
-        )
+        fill(layers, without_prefix(tensors, "features."))
         for number, (start, end) in enumerate(_STAGES, 1):
             stage = list(layers[start:end])
             if number > 1:  # in the place of the max pool

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from posegen.core.batches import Batch
 from posegen.core.errors import ConfigError, PosegenError
-from posegen.core.metrics import Metric, ReferenceImages, ScoredBatch
+from posegen.core.metrics import Metric, ReferenceImages
 from posegen.evaluation.metrics.config import FIDConfig, KIDConfig
 from posegen.evaluation.metrics.distribution import (
     frechet_distance,
@@ -30,12 +31,8 @@ class _AgainstReference(Metric):
         self.inception = Inception(config.network, config.weights, option, config.resize)
         self.needs_reference = config.reference == "train"
         self.drop_last = config.drop_last
-        self.reference: _Shared | None = None
-
-    def _seen(self) -> Tensor:
-        if self.reference is None:
-            raise PosegenError("the score's reference images were not shown to it (see_reference).")
-        return self.reference.value
+        #: What was computed from the reference images; in a function, which copies share.
+        self.reference: Callable[[], Tensor] = _not_shown
 
     def _against(self) -> str:
         if not self.needs_reference:
@@ -75,7 +72,7 @@ class FID(_AgainstReference):
         if not self.needs_reference:
             self.add_state("targets", zeros.clone(), dist_reduce_fx="sum")
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         """Take a batch in."""
         self.generated = self.generated + moments(self.inception.of_batch(batch, "generated"))
         if not self.needs_reference:
@@ -84,19 +81,23 @@ class FID(_AgainstReference):
     def see_reference(self, reference: ReferenceImages) -> None:
         """Take the reference's moments from where they are kept, or compute them."""
         kept = Kept(reference.digest, self.inception.identity)
-        found = kept.read("moments", drop_last=self.drop_last)
-        if found is None:
-            features = _features_of(reference, self.inception, kept)
+        seen = kept.read("moments", drop_last=self.drop_last)
+        if seen is None:
+            features = kept.read("features")  # of KID
+            if features is None:
+                parts = self.inception.of_reference(reference)
+            else:
+                parts = iter(torch.split(features, 4096))
             sums = torch.zeros_like(self.generated)
-            for part in without_tail(features, self.drop_last):
+            for part in without_tail(parts, self.drop_last):
                 sums += moments(part.to(sums.device))
-            found = {"moments": sums.cpu()}
-            kept.write("moments", found, drop_last=self.drop_last)
-        self.reference = _Shared(found["moments"])
+            seen = sums.cpu()
+            kept.write("moments", seen, drop_last=self.drop_last)
+        self.reference = lambda: seen
 
     def compute(self) -> Tensor:
         """Return the distance."""
-        real = self._seen().to(self.generated) if self.needs_reference else self.targets
+        real = self.reference().to(self.generated) if self.needs_reference else self.targets
         for sums, what in ((self.generated, "generated pictures"), (real, "real images")):
             if (count := int(sums[-1, -1])) < 2:
                 raise ConfigError(
@@ -118,8 +119,7 @@ class KID(_AgainstReference):
         - Features, networks and real images as in `FID`. Unbiased: it can be a little below 0, and
           does not depend on the number of pictures.
         - The kernel (x·y / 2048 + 1)³; mean over 100 subsets of 1,000 pictures of each side, drawn
-          with seed 2020, as torch-fidelity does; their deviation is `spread()`. Not multiplied by
-          1,000.
+          with seed 2020, as torch-fidelity does. Not multiplied by 1,000.
         - torch-fidelity: `kid_features_to_metric` of the same features in float64.
         - Keeps the features: 8 KiB per picture of each side.
 
@@ -138,7 +138,7 @@ class KID(_AgainstReference):
         for name in ("generated", "targets", "places"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         """Take a batch in."""
         self.generated.append(self.inception.of_batch(batch, "generated"))
         if not self.needs_reference:
@@ -149,22 +149,30 @@ class KID(_AgainstReference):
     def see_reference(self, reference: ReferenceImages) -> None:
         """Take the reference's features from where they are kept, or compute them."""
         kept = Kept(reference.digest, self.inception.identity)
-        found = kept.read("features")
-        if found is None:
-            parts = [part.cpu() for part in self.inception.of_reference(reference)]
-            found = {"features": torch.cat(parts) if parts else torch.empty(0, FEATURES)}
-            kept.write("features", found)
-        features = found["features"]
+        features = kept.read("features")
+        if features is None:
+            features = torch.cat([part.cpu() for part in self.inception.of_reference(reference)])
+            kept.write("features", features)
         whole = len(features) - len(features) % max(self.drop_last, 1)
-        self.reference = _Shared(features[:whole])
+        seen = features[:whole]
+        self.reference = lambda: seen
 
     def compute(self) -> Tensor:
         """Return the mean over the subsets."""
-        return torch.tensor(self._distances()[0], dtype=torch.float64)
-
-    def spread(self) -> float:
-        """Return the standard deviation over the subsets."""
-        return self._distances()[1]
+        # Processes bring their parts in any order, and the draw depends on it.
+        order = _joined(self.places).argsort(stable=True)
+        generated = _joined(self.generated)[order]
+        real = self.reference() if self.needs_reference else _joined(self.targets)[order]
+        size = self.config.subset_size
+        for features, what in ((generated, "generated pictures"), (real, "real images")):
+            if len(features) < size:
+                raise ConfigError(
+                    f"kid draws subsets of {size} and there are {len(features)} {what}; set "
+                    f"subset_size to at most that, or leave kid out of --metrics."
+                )
+        subsets, seed = self.config.subsets, self.config.seed
+        mean, _ = kernel_distance(generated, real.to(generated.device), subsets, size, seed)
+        return torch.tensor(mean, dtype=torch.float64)
 
     def describe(self) -> str:
         """Return the protocol, with the network, its weights and the real images."""
@@ -173,38 +181,9 @@ class KID(_AgainstReference):
             f"{self.config.subsets} subsets of {self.config.subset_size}, seed {self.config.seed}"
         )
 
-    def _distances(self) -> tuple[float, float]:
-        # Processes bring their parts in any order, and the draw depends on it.
-        order = _joined(self.places).argsort(stable=True)
-        generated = _joined(self.generated)[order]
-        real = self._seen() if self.needs_reference else _joined(self.targets)[order]
-        size = self.config.subset_size
-        for features, what in ((generated, "generated pictures"), (real, "real images")):
-            if len(features) < size:
-                raise ConfigError(
-                    f"kid draws subsets of {size} and there are {len(features)} {what}; set "
-                    f"subset_size to at most that, or leave kid out of --metrics."
-                )
-        real = real.to(generated.device)
-        return kernel_distance(generated, real, self.config.subsets, size, self.config.seed)
 
-
-class _Shared:
-    """A tensor that copies of a metric share."""
-
-    def __init__(self, value: Tensor) -> None:
-        self.value = value
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Shared:
-        return self
-
-
-def _features_of(reference: ReferenceImages, inception: Inception, kept: Kept) -> Iterator[Tensor]:
-    """Yield a reference's features: those that KID has kept, or through the network."""
-    found = kept.read("features")
-    if found is not None:
-        return iter(torch.split(found["features"], 4096))
-    return inception.of_reference(reference)
+def _not_shown() -> Tensor:
+    raise PosegenError("the score's reference images were not shown to it (see_reference).")
 
 
 def _joined(parts: Any) -> Tensor:

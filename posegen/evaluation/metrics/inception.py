@@ -7,7 +7,7 @@ so does every score made with them: FID under one cannot be compared with FID un
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from posegen.core.metrics import ReferenceImages, ScoredBatch
+from posegen.core.batches import Batch
+from posegen.core.metrics import ReferenceImages
 from posegen.core.pretrained import PretrainedFile
-from posegen.evaluation.metrics.networks import Source, fit, shared
+from posegen.evaluation.metrics.networks import fill, shared
 
 Network = Literal["tf", "torchvision"]
 Resize = Literal["tf1", "bilinear", "antialias"]
@@ -120,7 +121,7 @@ class Inception:
         weight: Tensor = self._network.network.get_buffer("classes")
         return (features @ weight.to(features.device).T).double().softmax(dim=1)
 
-    def of_batch(self, batch: ScoredBatch, pictures: Literal["generated", "target"]) -> Tensor:
+    def of_batch(self, batch: Batch, pictures: Literal["generated", "target"]) -> Tensor:
         """Return the features of a batch's pictures, computed once for all metrics."""
         key = ("inception", *self.identity, pictures)
         return batch.once(
@@ -154,7 +155,7 @@ def _resized(images: Tensor, kernel: Resize) -> Tensor:
     )
 
 
-def _tensorflow(tensors: Mapping[str, Tensor], source: Source) -> nn.Module:
+def _tensorflow(tensors: Mapping[str, Tensor]) -> nn.Module:
     """Build the network of 2015-12-05 out of torch-fidelity's blocks.
 
     Its class takes a path, unpickles what is there and downloads where there is none; so the blocks
@@ -183,31 +184,26 @@ def _tensorflow(tensors: Mapping[str, Tensor], source: Source) -> nn.Module:
             "Mixed_7a": blocks.InceptionD(768),
             "Mixed_7b": blocks.InceptionE_1(1280),
             "Mixed_7c": blocks.InceptionE_2(2048),
+            "fc": nn.Linear(FEATURES, CLASSES),
         }
-        classifier = {"fc.weight": torch.empty(CLASSES, FEATURES), "fc.bias": torch.empty(CLASSES)}
-    trunk = nn.Sequential(OrderedDict(layers))
-    fitted = fit({**trunk.state_dict(), **classifier}, tensors, source)
-    network = _pooled(trunk, {name: fitted[name] for name in trunk.state_dict()})
-    network.register_buffer("classes", fitted["fc.weight"])
+    whole = nn.Sequential(OrderedDict(layers))
+    fill(whole, tensors)
+    *trunk, classifier = whole.children()
+    network = _pooled(trunk)
+    network.register_buffer("classes", classifier.get_parameter("weight").detach())
     return network
 
 
-def _torchvision(tensors: Mapping[str, Tensor], source: Source) -> nn.Module:
+def _torchvision(tensors: Mapping[str, Tensor]) -> nn.Module:
     """Build torchvision's network without its classifiers."""
     from torchvision.models import inception_v3
 
     with torch.device("meta"):
         whole = inception_v3(weights=None, init_weights=False)
-    fitted = fit(whole.state_dict(), tensors, source)
+    fill(whole, tensors)
     left_out = ("AuxLogits", "avgpool", "dropout", "fc")
-    layers = ((name, layer) for name, layer in whole.named_children() if name not in left_out)
-    trunk = nn.Sequential(OrderedDict(layers))
-    return _pooled(trunk, {name: fitted[name] for name in trunk.state_dict()})
+    return _pooled([layer for name, layer in whole.named_children() if name not in left_out])
 
 
-def _pooled(trunk: nn.Sequential, state: dict[str, Tensor]) -> nn.Sequential:
-    """Give a trunk its weights and the last pool."""
-    trunk.load_state_dict(state, assign=True)
-    trunk.append(nn.AdaptiveAvgPool2d(1))
-    trunk.append(nn.Flatten())
-    return trunk
+def _pooled(layers: Iterable[nn.Module]) -> nn.Sequential:
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())

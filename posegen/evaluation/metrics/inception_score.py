@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from posegen.core.batches import Batch
 from posegen.core.errors import PosegenError
-from posegen.core.metrics import Metric, ScoredBatch
+from posegen.core.metrics import Metric
 from posegen.evaluation.metrics.config import InceptionScoreConfig
 from posegen.evaluation.metrics.distribution import score_of_splits, split_sums
 from posegen.evaluation.metrics.inception import CLASSES, TF_OPTION, Inception
@@ -19,8 +20,8 @@ class InceptionScore(Metric):
     Convention:
         - Class probabilities of TensorFlow's Inception of 2015-12-05 on the generated pictures at
           0–255, without the classifier's bias, 1,008 classes; see `Inception`.
-        - 10 splits in the order of the pairs, the mean of the splits' scores; their deviation is
-          `spread()`. The order matters: the published script takes the files as `os.listdir` gives
+        - 10 splits in the order of the pairs, the mean of the splits' scores. The order
+          matters: the published script takes the files as `os.listdir` gives
           them, and torch-fidelity shuffles them first.
         - torch-fidelity: `isc_features_to_metric(logits_unbiased, splits=10, shuffle=False)`.
         - It knows nothing of the targets, and the network's classes are hardly ever people: real
@@ -46,12 +47,12 @@ class InceptionScore(Metric):
         ):
             self.add_state(name, torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         """Take a batch in."""
         if batch.first + len(batch) > batch.total:
             raise PosegenError(
                 "an Inception Score depends on the pairs' places, and this batch does not say "
-                "its own (ScoredBatch.first and total)."
+                "its own (Batch.first and total)."
             )
         probabilities = self.inception.probabilities(self.features(batch))
         counts, sums, logs = split_sums(probabilities, batch.first, batch.total, self.splits)
@@ -59,7 +60,7 @@ class InceptionScore(Metric):
         self.sums = self.sums + sums
         self.logs = self.logs + logs
 
-    def features(self, batch: ScoredBatch) -> Tensor:
+    def features(self, batch: Batch) -> Tensor:
         """Return the features that are scored: (B, 2048)."""
         return self.inception.of_batch(batch, "generated")
 
@@ -68,10 +69,6 @@ class InceptionScore(Metric):
         return torch.tensor(
             score_of_splits(self.counts, self.sums, self.logs)[0], dtype=torch.float64
         )
-
-    def spread(self) -> float:
-        """Return the standard deviation of the splits' scores."""
-        return score_of_splits(self.counts, self.sums, self.logs)[1]
 
     def describe(self) -> str:
         """Return the protocol, with the weights in use."""
@@ -91,7 +88,7 @@ class MaskInceptionScore(InceptionScore):
         posegen.core.ConfigError: in `update`, where the targets' keypoints are not known.
     """
 
-    def features(self, batch: ScoredBatch) -> Tensor:
+    def features(self, batch: Batch) -> Tensor:
         """Return the features that are scored: (B, 2048)."""
         mask = target_mask(batch, "keypoints", "mask-is")
         key = ("inception", *self.inception.identity, "generated", "body-mask")

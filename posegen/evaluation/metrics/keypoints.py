@@ -8,15 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from posegen.core.batches import Batch
 from posegen.core.contracts import PoseDetector
 from posegen.core.errors import ConfigError, DataError
-from posegen.core.metrics import Metric, ScoredBatch
+from posegen.core.metrics import Metric
+from posegen.core.skeletons import OPENPOSE18
 from posegen.core.specs import Kind
 from posegen.evaluation.metrics.config import PCKhConfig
-from posegen.evaluation.metrics.keypoint_table import KeypointTable
+from posegen.evaluation.metrics.masks import target_keypoints
+from posegen.evaluation.metrics.tables import KeypointTable
 from posegen.plugins import build, component_config, registry
-from posegen.poses.detection import detect_people
-from posegen.poses.layouts import OPENPOSE18
+from posegen.poses.people import detect_people
 
 #: The joints whose bounding box is the head: nose, neck, eyes, ears.
 HEAD = (0, 1, 14, 15, 16, 17)
@@ -39,7 +41,7 @@ class PCKh(Metric):
 
     Raises:
         posegen.core.ConfigError: on construction, without keypoints and detector, or with both, or
-            for a detector of another layout; in `update`, where targets have no keypoints.
+            for a detector of another skeleton; in `update`, where targets have no keypoints.
         posegen.core.DataError: for a file of keypoints that is malformed or lacks a pair.
         posegen.core.PluginError: on construction, for an unknown detector.
     """
@@ -54,19 +56,9 @@ class PCKh(Metric):
         for name in ("correct", "valid"):
             self.add_state(name, torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         """Take a batch in."""
-        target = batch.target_keypoints
-        if target is None:
-            raise ConfigError(
-                "pckh needs the targets' keypoints and they are not known; give the data set that "
-                "the targets are from with `--data`, or leave pckh out of --metrics."
-            )
-        if target.shape[1] != len(OPENPOSE18):
-            raise ConfigError(
-                f"pckh needs the {len(OPENPOSE18)} joints of openpose18 and these targets have "
-                f"{target.shape[1]}; leave pckh out of --metrics."
-            )
+        target = target_keypoints(batch, "pckh")
         correct, valid = count_joints(self.find(batch).to(target), target, self.config.alpha)
         self.correct += correct.sum()
         self.valid += valid.sum()
@@ -83,11 +75,11 @@ class PCKh(Metric):
     def describe(self) -> str:
         """Return how the number is computed under these options."""
         if self.config.keypoints is not None:
-            found = f"keypoints of {self.config.keypoints.name}"
+            origin = f"keypoints of {self.config.keypoints.name}"
         else:
-            found = f"keypoints by {self.config.detector}"
+            origin = f"keypoints by {self.config.detector}"
         return (
-            f"{found}, α {self.config.alpha:g} of the head's width and height, right of all joints"
+            f"{origin}, α {self.config.alpha:g} of the head's width and height, right of all joints"
         )
 
 
@@ -126,7 +118,7 @@ def head_boxes(keypoints: Tensor) -> tuple[Tensor, Tensor]:
     return greatest - least, there.sum(1) >= 2
 
 
-def _finder(config: PCKhConfig) -> Callable[[ScoredBatch], Tensor]:
+def _finder(config: PCKhConfig) -> Callable[[Batch], Tensor]:
     """Return what finds the keypoints of generated images: (B, 18, 3)."""
     if config.keypoints is not None and config.detector is not None:
         raise ConfigError(
@@ -134,36 +126,13 @@ def _finder(config: PCKhConfig) -> Callable[[ScoredBatch], Tensor]:
             "both; leave out `--set pckh.keypoints=…` or `--set pckh.detector=…`."
         )
     if config.keypoints is not None:
-        return FromFile(KeypointTable(config.keypoints))
+        return KeypointTable(config.keypoints)
     if config.detector is not None:
         return FromDetector(config.detector, config.detector_options)
     raise ConfigError(
         "pckh needs the keypoints of the generated images; give a file of them with "
         "`--set pckh.keypoints=FILE` or a pose detector with `--set pckh.detector=NAME`."
     )
-
-
-class FromFile:
-    """The keypoints of generated images, looked up by the names of the pairs."""
-
-    def __init__(self, table: KeypointTable) -> None:
-        self.table = table
-
-    def __call__(self, batch: ScoredBatch) -> Tensor:
-        """Return the keypoints of the batch's generated images: (B, 18, 3)."""
-        if batch.source is not None and torch.equal(batch.source, batch.generated):
-            raise ConfigError(
-                f"{self.table.path}: holds the keypoints of generated images, and these are copies "
-                "of the sources; `--set pckh.detector=NAME` finds those of any image."
-            )
-        if not batch.target_names or not batch.source_names:
-            raise ConfigError(
-                f"{self.table.path}: keypoints are found by the names of pairs, and these pairs "
-                "have none; use a pose detector with `--set pckh.detector=NAME`."
-            )
-        height, width = batch.generated.shape[-2:]
-        pairs = zip(batch.source_names, batch.target_names, strict=True)
-        return torch.stack([self.table.of_pair(*pair, (height, width)) for pair in pairs])
 
 
 class FromDetector(torch.nn.Module):
@@ -175,9 +144,9 @@ class FromDetector(torch.nn.Module):
         config = component_config(known, Kind.DETECTOR, name, options, "pckh.detector_options")
         self.detector: PoseDetector = build(known, Kind.DETECTOR, name, config)
 
-    def forward(self, batch: ScoredBatch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """Return the keypoints of the best person in each generated image: (B, 18, 3)."""
         images = batch.generated.round().to(torch.uint8)
         nobody = torch.zeros(len(OPENPOSE18), 3, device=images.device)
-        found = detect_people(self.detector, images, OPENPOSE18.name)
-        return torch.stack([people[0].to(nobody) if len(people) else nobody for people in found])
+        people = detect_people(self.detector, images, OPENPOSE18.name)
+        return torch.stack([some[0].to(nobody) if len(some) else nobody for some in people])

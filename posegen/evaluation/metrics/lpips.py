@@ -16,13 +16,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from posegen.core.metrics import PerImageMetric, ScoredBatch
+from posegen.core.batches import Batch
+from posegen.core.errors import WeightsError
+from posegen.core.metrics import PerImageMetric
 from posegen.core.pretrained import PretrainedFile, read_tensors
 from posegen.evaluation.metrics.config import LPIPSConfig
-from posegen.evaluation.metrics.networks import Source, fit, shared
+from posegen.evaluation.metrics.networks import fill, shared, without_prefix
 
 #: How a user names a local copy of the trunk's weights.
 OPTION = "--lpips-weights FILE"
+#: What can be had at once where the weights cannot.
+INSTEAD = (
+    "Or score with `--metrics st-lpips` (package posegen-stlpips), which needs no file; it is "
+    "another measure, and its values are not LPIPS'."
+)
 
 TRUNKS = {
     net: PretrainedFile(
@@ -73,15 +80,20 @@ class LPIPS(PerImageMetric):
     def __init__(self, config: LPIPSConfig) -> None:
         super().__init__(config)
         self.net = config.net
-        self.network = shared(
-            f"lpips-{config.net}",
-            TRUNKS[config.net],
-            config.weights,
-            OPTION,
-            partial(_build, config.net),
-        )
+        try:
+            self.network = shared(
+                f"lpips-{config.net}",
+                TRUNKS[config.net],
+                config.weights,
+                OPTION,
+                partial(_build, config.net),
+            )
+        except WeightsError as error:
+            if config.weights is not None:
+                raise
+            raise WeightsError(f"{error} {INSTEAD}") from error
 
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         """Return one value per image: (B,)."""
         generated, target = (image.float() / 127.5 - 1 for image in (batch.generated, batch.target))
         distance: Tensor = self.network(generated, target)
@@ -95,7 +107,7 @@ class LPIPS(PerImageMetric):
         )
 
 
-def _build(net: str, tensors: Mapping[str, Tensor], source: Source) -> Any:
+def _build(net: str, tensors: Mapping[str, Tensor]) -> Any:
     """Return `lpips.LPIPS` with the published heads and a trunk of the given weights."""
     import lpips  # takes seconds: it imports scipy and its own training code
 
@@ -106,16 +118,14 @@ def _build(net: str, tensors: Mapping[str, Tensor], source: Source) -> Any:
         network = lpips.LPIPS(
             net=net, pretrained=False, pnet_rand=True, use_dropout=False, verbose=False
         )
-    # torchvision's `features.{i}.*` are lpips's `net.slice{k}.{i}.*`.
-    names = {f"features.{name.partition('.')[2]}": name for name in network.net.state_dict()}
-    wanted = {theirs: network.net.state_dict()[ours] for theirs, ours in names.items()}
-    given = {name: value for name, value in tensors.items() if name.startswith("features.")}
-    trunk = fit(wanted, given, source)
+    # torchvision's `features.{i}.*` are lpips's `slice{k}.{i}.*`.
+    names = {name.partition(".")[2]: name for name in network.net.state_dict()}
+    given = without_prefix(tensors, "features.")
+    fill(network.net, {names.get(name, name): tensor for name, tensor in given.items()})
     heads = read_tensors(Path(lpips.__file__).parent / "weights" / "v0.1" / f"{net}.pth")
-    state = {f"net.{names[theirs]}": tensor for theirs, tensor in trunk.items()}
     # Published heads are `lin{k}.model.1.weight`: here no dropout layer comes before.
-    state |= {key.replace(".model.1.", ".model.0."): tensor for key, tensor in heads.items()}
-    network.load_state_dict(state, strict=False, assign=True)
+    renamed = {key.replace(".model.1.", ".model.0."): tensor for key, tensor in heads.items()}
+    network.load_state_dict(renamed, strict=False, assign=True)
     left = [name for name, tensor in network.state_dict().items() if tensor.is_meta]
     assert not left, f"weights of lpips that nothing was loaded into: {left}"
     return network

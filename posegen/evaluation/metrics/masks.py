@@ -8,16 +8,17 @@ stretches that have begun and not ended: a batch takes tens of microseconds per 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
+from posegen.core.batches import Batch
 from posegen.core.errors import ConfigError
-from posegen.core.metrics import ScoredBatch
 from posegen.evaluation.metrics.shares import in_shares
 
-#: Joints in the layout openpose18, and the pairs of them that the published drawing joins; among
+#: Joints of the skeleton openpose18, and the pairs of them that the published drawing joins; among
 #: them are limbs that no skeleton has, which fill the trunk and the head.
 JOINTS = 18
 LIMBS = (
@@ -33,7 +34,7 @@ REACH = 2
 NEAR = 1e-6
 
 
-def target_mask(batch: ScoredBatch, mask: Literal["keypoints", "data"], metric: str) -> Tensor:
+def target_mask(batch: Batch, mask: Literal["keypoints", "data"], metric: str) -> Tensor:
     """Return the target's body masks, made once per batch: (B, 1, H, W) bool.
 
     Args:
@@ -42,17 +43,29 @@ def target_mask(batch: ScoredBatch, mask: Literal["keypoints", "data"], metric: 
         metric: who asks, for messages.
 
     Raises:
-        ConfigError: where the pairs have none of what `mask` names, or keypoints of another layout
-            than openpose18.
+        ConfigError: where the pairs have none of what `mask` names, or keypoints of another
+            skeleton than openpose18.
     """
     if mask == "data":
-        if batch.target_mask is None:
+        own = batch.get("target_mask")
+        if own is None:
             raise ConfigError(
                 f"{metric} needs body masks and this data set has none; "
                 f"leave {metric} out of --metrics."
             )
-        return batch.target_mask > 0
-    keypoints = batch.target_keypoints
+        return own > 0
+    keypoints = target_keypoints(batch, metric)
+    height, width = batch.target.shape[-2:]
+    return batch.once("body mask", lambda: body_mask(keypoints, (height, width)), of_targets=True)
+
+
+def target_keypoints(batch: Batch, metric: str) -> Tensor:
+    """Return the targets' keypoints (B, 18, 3), for a metric that may not find them.
+
+    Raises:
+        ConfigError: where there are none, or of another skeleton than openpose18.
+    """
+    keypoints = batch.get("target_keypoints")
     if keypoints is None:
         raise ConfigError(
             f"{metric} needs the targets' keypoints and they are not known; give the data set that "
@@ -60,11 +73,10 @@ def target_mask(batch: ScoredBatch, mask: Literal["keypoints", "data"], metric: 
         )
     if keypoints.shape[1] != JOINTS:
         raise ConfigError(
-            f"{metric} draws bodies from the {JOINTS} joints of openpose18 and these targets have "
+            f"{metric} needs the {JOINTS} joints of openpose18 and these targets have "
             f"{keypoints.shape[1]}; leave {metric} out of --metrics."
         )
-    height, width = batch.target.shape[-2:]
-    return batch.once("body mask", lambda: body_mask(keypoints, (height, width)), of_targets=True)
+    return keypoints
 
 
 def body_mask(keypoints: Tensor, size: tuple[int, int]) -> Tensor:
@@ -181,12 +193,7 @@ def _filled(first: Tensor, stop: Tensor, width: int) -> Tensor:
 
 def _closed(mask: Tensor) -> Tensor:
     """Dilate masks (B, H, W) by the square, then erode them by it."""
-    for combine in (Tensor.logical_or_, Tensor.logical_and_):
-        for dim in (1, 2):
-            before, size = mask, mask.shape[dim]
-            mask = mask.clone()
-            for step in range(1, REACH + 1):
-                for to, other in ((0, step), (step, 0)):
-                    part = mask.narrow(dim, to, size - step)
-                    combine(part, before.narrow(dim, other, size - step))
-    return mask
+    window: dict[str, Any] = {"kernel_size": 2 * REACH + 1, "stride": 1, "padding": REACH}
+    dilated = max_pool2d(mask.float(), **window)
+    eroded: Tensor = -max_pool2d(-dilated, **window)
+    return eroded > 0

@@ -6,8 +6,8 @@ Several metrics score with one network, and each metric is copied for every row 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from posegen.core.errors import WeightsError
-from posegen.core.pretrained import PretrainedFile, WeightsFile
+from posegen.core.pretrained import PretrainedFile
 
 
 class Frozen:
@@ -44,42 +44,13 @@ class Frozen:
         """Return what the network returns for tensors (B, C, H, W), in full float32."""
         device = images[0].device
         # Channels-last convolutions of float32 are three times as fast on a CPU, not on a GPU.
-        layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+        fast = torch.channels_last if device.type == "cpu" else torch.contiguous_format
         if device != self._place:
-            self.network.to(device, memory_format=layout)  # type: ignore[call-overload]
+            self.network.to(device, memory_format=fast)  # type: ignore[call-overload]
             self._place = device
         # By default convolutions on an NVIDIA GPU round to 10 bits (TF32), which moves scores.
         with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return self.network(*(image.contiguous(memory_format=layout) for image in images))
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a network's weights are from, for messages.
-
-    Attributes:
-        published: the file that is needed.
-        file: the file that was found.
-        option: how the user names another one.
-    """
-
-    published: PretrainedFile
-    file: WeightsFile
-    option: str
-
-    def complain(self, reason: str) -> WeightsError:
-        """Return the error for a file that does not fit."""
-        return WeightsError(
-            f"{self.file.path}: not {self.published.title}: {reason}; "
-            f"give {self.published.filename} with `{self.option}`."
-        )
-
-    @property
-    def label(self) -> str:
-        """The published file's name, or the file's own and the beginning of its digest."""
-        if self.published.is_published(self.file):
-            return self.published.filename
-        return f"{self.file.path.name}, sha256 {self.file.sha256[:8]}…"
+            return self.network(*(image.contiguous(memory_format=fast) for image in images))
 
 
 _alive: WeakValueDictionary[Hashable, Frozen] = WeakValueDictionary()
@@ -90,7 +61,7 @@ def shared(
     published: PretrainedFile,
     local: Path | None,
     option: str,
-    build: Callable[[Mapping[str, Tensor], Source], nn.Module],
+    build: Callable[[Mapping[str, Tensor]], nn.Module],
 ) -> Frozen:
     """Return a network: the one in memory, or a new one from its file.
 
@@ -99,55 +70,40 @@ def shared(
         published: the file of its weights.
         local: the user's copy of it, or None; see `PretrainedFile.find`.
         option: how the user names a local copy.
-        build: makes the network from the file's tensors; see `fit`.
+        build: makes the network from the file's tensors; see `fill`.
 
     Raises:
         posegen.core.WeightsError: where the weights cannot be had, or do not fit.
     """
-    source = Source(published, published.find(local, option), option)
-    key = (name, source.file.sha256)
+    file = published.find(local, option)
+    key = (name, file.sha256)
     network = _alive.get(key)
     if network is None:
-        network = Frozen(build(source.file.tensors(), source), source.label, source.file.sha256)
+        label = published.filename
+        if not published.is_published(file):
+            label = f"{file.path.name}, sha256 {file.sha256[:8]}…"
+        try:
+            network = Frozen(build(file.tensors()), label, file.sha256)
+        except RuntimeError as error:  # of `load_state_dict`
+            reason = textwrap.shorten(" ".join(str(error).splitlines()[1:]).rstrip(". "), 200)
+            raise WeightsError(
+                f"{file.path}: not {published.title}: {reason}; give {published.filename} with "
+                f"`{option}`."
+            ) from None
         _alive[key] = network
     return network
 
 
-def fit(
-    wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], source: Source
-) -> dict[str, Tensor]:
-    """Return the tensors of a file for a network; both must have the same names and shapes.
-
-    Batch normalisation's `num_batches_tracked`, which some files lack, plays no part in evaluation
-    and becomes 0.
-
-    Args:
-        wanted: the network's tensors under the names of the file; may be without storage.
-        given: the file's tensors.
-        source: where they are from.
-
-    Returns:
-        Name -> tensor of the wanted type, for `load_state_dict(…, assign=True)`.
+def fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a network without storage ("meta") exactly these weights, as float32.
 
     Raises:
-        posegen.core.WeightsError: naming the first tensor that does not fit.
+        RuntimeError: where names or shapes are not the network's.
     """
-    extra = sorted(name for name in given if name not in wanted)
-    if extra:
-        raise source.complain(f"it also has {extra[0]!r}")
-    fitted = {}
-    for name, tensor in wanted.items():
-        if name.endswith("num_batches_tracked"):
-            fitted[name] = torch.zeros((), dtype=tensor.dtype)
-            continue
-        if name not in given:
-            raise source.complain(f"it has no {name!r}")
-        if given[name].shape != tensor.shape:
-            sizes = f"{_times(given[name].shape)} and must be {_times(tensor.shape)}"
-            raise source.complain(f"{name!r} is {sizes}")
-        fitted[name] = given[name].to(tensor.dtype)
-    return fitted
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    network.load_state_dict(floats, assign=True)
 
 
-def _times(shape: torch.Size) -> str:
-    return "×".join(str(size) for size in shape) or "one number"
+def without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin so, under the rest of their names."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

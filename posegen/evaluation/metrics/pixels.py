@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from posegen.core.metrics import PerImageMetric, ScoredBatch
+from posegen.core.batches import Batch
+from posegen.core.metrics import PerImageMetric
 from posegen.evaluation.metrics.config import L1Config
 from posegen.evaluation.metrics.masks import target_mask
 from posegen.evaluation.metrics.shares import in_shares
@@ -39,7 +40,7 @@ class PSNR(PerImageMetric):
         - The PATN paper gives no PSNR.
     """
 
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         """Return one value per image: (B,)."""
         error = in_shares(_squared_error, batch.generated, batch.target)
         return (10 * (255**2 / error).log10()).clamp(max=MOST_DB)
@@ -59,7 +60,7 @@ class L1(PerImageMetric):
         super().__init__(config)
         self.value_range = config.value_range
 
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         """Return one value per image: (B,)."""
         error = in_shares(_absolute_error, batch.generated, batch.target)
         return error / (255 if self.value_range == "unit" else 127.5)
@@ -86,7 +87,7 @@ class MaskL1(PerImageMetric):
         posegen.core.ConfigError: in `update`, where the data set has no masks.
     """
 
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         """Return one value per image: (B,), NaN where the mask is empty."""
         mask = target_mask(batch, "data", "mask-l1")
         return in_shares(_masked_error, batch.generated, batch.target, mask) / 255

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from posegen.core.batches import Batch
 from posegen.core.errors import ConfigError
-from posegen.core.metrics import PerImageMetric, ScoredBatch
+from posegen.core.metrics import PerImageMetric
 from posegen.evaluation.metrics.config import MaskSSIMConfig, SSIMConfig
 from posegen.evaluation.metrics.filters import gaussian, running_sums, weighted_sums, widened
 from posegen.evaluation.metrics.masks import target_mask
@@ -31,19 +32,8 @@ class SSIM(PerImageMetric):
           use_sample_covariance=False, data_range=255, channel_axis=…)`. Its defaults (a flat 7×7
           window, sample covariance) and torchmetrics (no crop) give other numbers.
 
-    What published scripts compute:
-        - PATN (getMetrics_*.py): `data_range="generated"`, max - min of each generated image over
-          all channels; and with the scikit-image 0.14 of its requirements `taps=13, crop=5`: that
-          version's Gaussian has 13 taps, and 5 pixels are cropped all the same. A generated image
-          of one single level has no range, so that the published formula may divide 0 by 0; here
-          no range counts as less than 1.
-        - GFLA, DPTN, PoCoLD (metrics.py), `ssim`: `window="uniform", taps=51,
-          sample_covariance=True, data_range=255`; `ssim_256`: PATN's.
-        - PIDM, PCDMs: as GFLA, with `sigma=1.2` in `ssim_256` (9 taps in their scikit-image 0.17).
-        - CFLD: as GFLA. It hands over float32 images, which recent scikit-image computes with in
-          float32: the scores differ in the seventh digit.
-        - PATN's scores for DeepFashion are of images with 40 white columns on either side, which
-          alone adds about 0.1.
+    What published scripts compute is in the files of their protocols. Where the range is that of
+    the generated image, no range counts as less than 1: the formula divides by it.
 
     Raises:
         posegen.core.ConfigError: in `update`, for images smaller than the window.
@@ -55,7 +45,7 @@ class SSIM(PerImageMetric):
         super().__init__(config)
         self.config = config
 
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         """Return one value per image: (B,)."""
         self._check(batch)
         return in_shares(self.similarity, batch.generated, batch.target)
@@ -71,7 +61,7 @@ class SSIM(PerImageMetric):
             [_ssim(moments(a, b), levels, self.config) for a, b, levels in zip(*parts, strict=True)]
         )
 
-    def _check(self, batch: ScoredBatch) -> None:
+    def _check(self, batch: Batch) -> None:
         height, width = batch.target.shape[-2:]
         needed = max(2 * self.config.radius, 2 * self.config.border) + 1
         if min(height, width) < needed:
@@ -125,7 +115,7 @@ class MaskSSIM(SSIM):
     name = "mask-ssim"
     config: MaskSSIMConfig
 
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         """Return one value per image: (B,), NaN where the mask is empty."""
         self._check(batch)
         mask = target_mask(batch, self.config.mask, self.name)

@@ -1,8 +1,7 @@
 """Protocol files: which there are, reading one, and choosing its variant. Free of torch.
 
-Two abbreviations keep the files short, and are resolved here: a variant's `prepare` comes before
-that of each of its columns, and `like = "OTHER"` takes over what a variant does not say itself from
-one above it, column by column.
+An abbreviation keeps the files short, and is resolved here: `like = "OTHER"` takes over what a
+variant does not say itself from one above it, column by column.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ _SUFFIX = ".toml"
 def names() -> list[str]:
     """Return the names of posegen's own protocols, sorted."""
     folder = files("posegen.evaluation.protocols")
-    found = (file.name for file in folder.iterdir() if file.name.endswith(_SUFFIX))
-    return sorted(name.removesuffix(_SUFFIX) for name in found)
+    own = (file.name for file in folder.iterdir() if file.name.endswith(_SUFFIX))
+    return sorted(name.removesuffix(_SUFFIX) for name in own)
 
 
 def parse(text: str) -> tuple[str, str | None]:
@@ -95,8 +94,9 @@ def choose(protocol: Protocol, variant: str | None, size: tuple[int, int]) -> Va
                 f"--protocol {protocol.name}:{variant}: no such variant; {suggest(variant, known)}"
             )
         return known[variant]
-    if found := _fitting(protocol, size):
-        return found[0]
+    if fits(protocol, size):
+        fitting = [v for v in protocol.variants if v.size in (None, size)]
+        return next((v for v in fitting if v.size is not None), fitting[0])
     sizes = ", ".join("{} ({}×{})".format(v.name, *(v.size or ())) for v in protocol.variants)
     raise ConfigError(
         f"--protocol {protocol.name}: is for no pictures of {size[0]}×{size[1]} (height×width); "
@@ -107,13 +107,7 @@ def choose(protocol: Protocol, variant: str | None, size: tuple[int, int]) -> Va
 
 def fits(protocol: Protocol, size: tuple[int, int]) -> bool:
     """Return whether a variant is for pictures of that (H, W)."""
-    return bool(_fitting(protocol, size))
-
-
-def _fitting(protocol: Protocol, size: tuple[int, int]) -> list[Variant]:
-    """Return the variants for a size, those that are for all sizes last."""
-    own = [variant for variant in protocol.variants if variant.size == size]
-    return own + [variant for variant in protocol.variants if variant.size is None]
+    return any(variant.size in (None, size) for variant in protocol.variants)
 
 
 def digest(steps: Steps) -> str:
@@ -154,53 +148,34 @@ def _read(text: str, where: str) -> Protocol:
 
 
 def _complete(tree: dict[str, Any], where: str) -> dict[str, Any]:
-    """Resolve the two abbreviations; what has a wrong type is left for the validation."""
-    entries = tree.get("variants")
-    if not _is_tables(entries):
+    """Resolve `like`; what has a wrong type is left for the validation."""
+    if not _is_tables(tree.get("variants")):
         return tree
-    above: dict[str, dict[str, Any]] = {}
-    variants = []
-    for entry in entries:
-        own = {key: value for key, value in entry.items() if key != "like"}
+    variants: dict[str, dict[str, Any]] = {}
+    for number, entry in enumerate(tree["variants"]):
         if "like" in entry:
-            other = str(entry["like"])
-            if other not in above:
+            other = str(entry.pop("like"))
+            if other not in variants:
                 raise ConfigError(
                     f"{where}: variants.{entry.get('name')}.like: no variant {other!r} above it; "
-                    f"{suggest(other, above)}"
+                    f"{suggest(other, variants)}"
                 )
-            own = _laid_over(above[other], own)
-        above[str(own.get("name"))] = own
-        variants.append(_with_prepare(own))
-    return {**tree, "variants": variants}
+            tree["variants"][number] = entry = _laid_over(variants[other], entry)
+        variants[str(entry.get("name"))] = entry
+    return tree
 
 
 def _laid_over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return a variant that takes from `base` what it does not say itself, column by column."""
     merged = {**base, **own}
     if _is_tables(base.get("columns")) and _is_tables(own.get("columns")):
+        above = {str(column.get("name")): column for column in base["columns"]}
         named = {str(column.get("name")): column for column in own["columns"]}
-        if len(named) < len(own["columns"]):
-            return merged  # two of one name: the validation says so
-        kept = {str(column.get("name")): column for column in base["columns"]}
-        merged["columns"] = [
-            {**kept.get(name, {}), **named.get(name, {})} for name in {**kept, **named}
-        ]
+        if len(named) == len(own["columns"]):  # else the validation says that two have one name
+            merged["columns"] = [
+                {**above.get(name, {}), **named.get(name, {})} for name in {**above, **named}
+            ]
     return merged
-
-
-def _with_prepare(variant: dict[str, Any]) -> dict[str, Any]:
-    """Return a variant without `prepare`; its columns have it instead."""
-    before, columns = variant.get("prepare"), variant.get("columns")
-    if not isinstance(before, list) or not _is_tables(columns):
-        return variant
-    merged = [
-        {**column, "prepare": [*before, *own]}
-        if isinstance(own := column.get("prepare", []), list)
-        else column
-        for column in columns
-    ]
-    return {**{key: v for key, v in variant.items() if key != "prepare"}, "columns": merged}
 
 
 def _is_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:

@@ -7,7 +7,6 @@ or, after a resize that keeps fractions, float32 with the same 256 levels: the m
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -17,18 +16,23 @@ from torchvision.io import decode_jpeg, encode_jpeg
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
+from posegen.core.batches import Batch
 from posegen.core.errors import DataError
-from posegen.core.metrics import ScoredBatch
+from posegen.core.fields import FieldKind, is_of_source, standard_fields
 from posegen.data.loading import to_uint8
 from posegen.evaluation.protocols.schema import Crop, Pad, Resize, Step
 
+#: What a batch has whether or not it says so.
+_KINDS = {name: field.kind for name, field in standard_fields(0).items()}
 
-def prepare(batch: ScoredBatch, steps: Iterable[Step]) -> ScoredBatch:
+
+def prepare(batch: Batch, steps: Iterable[Step]) -> Batch:
     """Return a batch whose pictures went through the steps, in order.
 
-    Masks and keypoints go along: a mask is 0 in a border and takes the nearest pixel in a resize; a
-    joint at x moves to (x + 0.5)·new/old - 0.5, the centre of the top-left pixel being (0, 0).
-    Joints may come to lie outside a cropped picture. Missing joints stay as they are.
+    All that has a place in a picture goes along: a mask or a map is 0 in a border and takes the
+    nearest pixel in a resize; a joint at x moves to (x + 0.5)·new/old - 0.5, the centre of the
+    top-left pixel being (0, 0). Joints may come to lie outside a cropped picture. Missing joints
+    stay as they are.
 
     Args:
         batch: generated and target pictures may differ in size where a step resizes them to one.
@@ -39,20 +43,27 @@ def prepare(batch: ScoredBatch, steps: Iterable[Step]) -> ScoredBatch:
             smaller than what is cut out of it.
     """
     steps = tuple(steps)
-    if not steps:
-        _check_sizes(batch, batch.generated, batch.target)
-        return batch
-    generated = prepare_images(batch.generated, steps)
-    target = prepare_images(batch.target, steps)
-    _check_sizes(batch, generated, target)
-    return replace(
-        batch,
-        generated=generated,
-        target=target,
-        source=None if batch.source is None else prepare_images(batch.source, steps),
-        target_mask=_prepared_mask(batch.target_mask, steps),
-        target_keypoints=_prepared_keypoints(batch.target_keypoints, _size(batch.target), steps),
-    )
+
+    def prepared(name: str, value: Tensor) -> Tensor:
+        kind = _KINDS.get(name) or batch.kind(name)
+        if name == "generated" or kind is FieldKind.IMAGE:
+            return prepare_images(value, steps)
+        if kind is FieldKind.POINTS:
+            picture = batch.source if is_of_source(name) else batch.target
+            return _prepared_keypoints(value, _size(picture), steps)
+        return _prepared_map(value, steps) if kind.is_spatial else value
+
+    if steps:
+        batch = batch.each(prepared)
+    if _size(batch.generated) != _size(batch.target):
+        name = f" (of {batch.target_names[0]})" if batch.target_names else ""
+        shown = ["{}×{}".format(*_size(image)) for image in (batch.generated, batch.target)]
+        raise DataError(
+            f"the generated pictures are {shown[0]} (height×width) and their targets {shown[1]}"
+            f"{name}, and the protocol does not bring them to one size; give both in one size, or "
+            "use a protocol that resizes them."
+        )
+    return batch
 
 
 def prepare_images(images: Tensor, steps: Iterable[Step]) -> Tensor:
@@ -114,18 +125,6 @@ def _size(images: Tensor) -> tuple[int, int]:
     return images.shape[-2], images.shape[-1]
 
 
-def _check_sizes(batch: ScoredBatch, generated: Tensor, target: Tensor) -> None:
-    if _size(generated) == _size(target):
-        return
-    name = f" (of {batch.target_names[0]})" if batch.target_names else ""
-    shown = ["{}×{}".format(*_size(image)) for image in (generated, target)]
-    raise DataError(
-        f"the generated pictures are {shown[0]} (height×width) and their targets {shown[1]}{name}, "
-        "and the protocol does not bring them to one size; give both in one size, or use a "
-        "protocol that resizes them."
-    )
-
-
 def _crop(images: Tensor, step: Crop) -> Tensor:
     left, top, right, bottom = step.box
     height, width = _size(images)
@@ -156,25 +155,21 @@ def _resize(images: Tensor, step: Resize) -> Tensor:
     return resized.round().clamp(0, 255).to(torch.uint8) if step.round else resized
 
 
-def _prepared_mask(mask: Tensor | None, steps: tuple[Step, ...]) -> Tensor | None:
-    if mask is None:
-        return None
+def _prepared_map(values: Tensor, steps: tuple[Step, ...]) -> Tensor:
     for step in steps:
         if isinstance(step, Crop):
-            mask = _crop(mask, step)
+            values = _crop(values, step)
         elif isinstance(step, Pad):
-            mask = _pad(mask, step, 0)
-        elif _size(mask) != step.size:
-            mask = F.interpolate(mask, size=step.size, mode="nearest-exact")
-    return mask
+            values = _pad(values, step, 0)
+        elif _size(values) != step.size:
+            values = F.interpolate(values.float(), size=step.size, mode="nearest-exact")
+    return values
 
 
 def _prepared_keypoints(
-    keypoints: Tensor | None, size: tuple[int, int], steps: tuple[Step, ...]
-) -> Tensor | None:
+    keypoints: Tensor, size: tuple[int, int], steps: tuple[Step, ...]
+) -> Tensor:
     """Move (B, K, 3) joints of pictures of a size (H, W) along."""
-    if keypoints is None:
-        return None
     places = keypoints[..., :2]
     for step in steps:
         if isinstance(step, Crop):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from posegen.core.config import Config
 
@@ -80,6 +80,13 @@ class Pad(Config):
     )
 
 
+def _unique(entries: Any) -> Any:
+    for name, count in Counter(entry.name for entry in entries).items():
+        if count > 1:
+            raise ValueError(f"two of them are named {name!r}")
+    return entries
+
+
 Step = Annotated[Crop | Resize | Pad, Field(discriminator="step")]
 Steps = tuple[Step, ...]
 
@@ -127,13 +134,14 @@ class Variant(Config):
     rounding: Literal["round", "truncate"] = Field(
         default="round", description="how a generator's output becomes 8-bit"
     )
-    columns: tuple[Column, ...] = Field(min_length=1)
+    prepare: Steps = Field(
+        default=(), description="what is done to all pictures before what their columns say"
+    )
+    columns: Annotated[tuple[Column, ...], AfterValidator(_unique)] = Field(min_length=1)
 
-    @field_validator("columns")
-    @classmethod
-    def _unique(cls, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        _check_unique("columns", [column.name for column in columns])
-        return columns
+    def steps(self, column: Column) -> Steps:
+        """Return all that is done to the pictures of a column."""
+        return (*self.prepare, *column.prepare)
 
 
 class Protocol(Config):
@@ -143,16 +151,4 @@ class Protocol(Config):
     version: Annotated[int, Field(gt=0)]
     summary: str
     source: str = Field(description="the paper and the published files that it is taken from")
-    variants: tuple[Variant, ...] = Field(min_length=1)
-
-    @field_validator("variants")
-    @classmethod
-    def _unique(cls, variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
-        _check_unique("variants", [variant.name for variant in variants])
-        return variants
-
-
-def _check_unique(what: str, names: list[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"two {what} are named {twice[0]!r}")
+    variants: Annotated[tuple[Variant, ...], AfterValidator(_unique)] = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Keypoints of the target pictures of a folder of results, from a published CSV file."""
+"""Keypoints of pictures from a CSV file in the published format."""
 
 from __future__ import annotations
 
@@ -12,16 +12,50 @@ from posegen.core.errors import DataError
 from posegen.data.config import DeepFashionConfig
 from posegen.data.problems import Problems
 from posegen.data.tables import read_annotations
-from posegen.evaluation.results.names import plain, stem
+from posegen.evaluation.results.files import plain
 
-#: No joint is outside a picture of this side: only the pictures that are named are checked.
-_ANYWHERE = 1 << 20
+#: No joint is outside a picture of this side: pictures are not known yet when a file is read.
+_ANYWHERE = (1 << 20, 1 << 20)
 #: How far a joint may lie beside a picture: DeepFashion's were found before its columns were cut.
 _BESIDE = DeepFashionConfig.crop
 
 
+def read_keypoints(path: Path, beside: int = 0) -> tuple[list[str], Tensor]:
+    """Read a file with the header `name:keypoints_y:keypoints_x`.
+
+    Args:
+        path: 18 numbers each in the order of openpose18, -1 for a missing joint.
+        beside: how many pixels a joint may lie to the left of a picture.
+
+    Returns:
+        The names, and (N, 18, 3) float32 as in `posegen.core.Pair`.
+
+    Raises:
+        DataError: for a file that is missing or malformed.
+    """
+    return read_annotations(path, _ANYWHERE, beside, Problems(collect=False))
+
+
+def check_inside(
+    keypoints: Tensor, size: tuple[int, int], names: Sequence[str], where: str, beside: int = 0
+) -> None:
+    """Refuse keypoints (N, 18, 3) of pictures of (H, W) with a joint right of or below them.
+
+    Raises:
+        DataError: naming the first picture.
+    """
+    limits = torch.tensor([size[1] - 0.5 + beside, size[0] - 0.5])
+    outside = ((keypoints[..., :2] >= limits).any(-1) & (keypoints[..., 2] > 0)).any(-1)
+    if bool(outside.any()):
+        name = names[int(outside.nonzero()[0])]
+        raise DataError(
+            f"{where}: a joint of {name!r} is outside its picture, which is {size[0]}×{size[1]} "
+            "(height×width); give the keypoints of pictures of this size."
+        )
+
+
 def keypoints_of(names: Sequence[str], path: Path, size: tuple[int, int]) -> Tensor:
-    """Return the keypoints of pictures.
+    """Return the keypoints of the target pictures of results.
 
     Args:
         names: the pictures, as results name them: with or without extension, and in any of the
@@ -36,22 +70,11 @@ def keypoints_of(names: Sequence[str], path: Path, size: tuple[int, int]) -> Ten
         DataError: for a file that is missing or malformed, a picture that has no row, or a joint
             that is outside a picture.
     """
-    size_of_any = (_ANYWHERE, _ANYWHERE)
-    annotated, keypoints = read_annotations(path, size_of_any, _BESIDE, Problems(collect=False))
-    rows = {form(name): row for form in (plain, stem, str) for row, name in enumerate(annotated)}
-    places = []
+    annotated, keypoints = read_keypoints(path, _BESIDE)
+    rows = {plain(name): row for row, name in enumerate(annotated)}
     for name in names:
-        row = next((rows[key] for key in (name, stem(name), plain(name)) if key in rows), None)
-        if row is None:
+        if plain(name) not in rows:
             raise DataError(f"--annotations {path}: has no row for {name!r}; add one.")
-        places.append(row)
-    chosen = keypoints[torch.tensor(places)]
-    limits = torch.tensor([size[1] - 0.5 + _BESIDE, size[0] - 0.5])
-    outside = (chosen[..., :2] >= limits).any(-1) & (chosen[..., 2] > 0)
-    if bool(outside.any()):
-        name, shown = names[int(outside.any(-1).nonzero()[0])], "{}×{}".format(*size)
-        raise DataError(
-            f"--annotations {path}: a joint of {name!r} is outside its picture, which is {shown} "
-            "(height×width); give the keypoints of pictures of this size."
-        )
+    chosen = keypoints[[rows[plain(name)] for name in names]]
+    check_inside(chosen, size, names, f"--annotations {path}", _BESIDE)
     return chosen

@@ -100,11 +100,6 @@ LAYOUTS = {
 }
 
 
-def layout_names() -> list[str]:
-    """Return the names of the layouts."""
-    return list(LAYOUTS)
-
-
 def find_layout(text: str) -> Layout:
     """Return the layout of a name, or the user's own: a regular expression.
 

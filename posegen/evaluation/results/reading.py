@@ -1,24 +1,27 @@
 """Folders of results: opened, matched with targets, checked, and read pair by pair.
 
-Everything that names and headers can tell is found when a folder is opened: what has no partner is
-listed, what cannot be scored is an error. Pictures are decoded when they are read.
+What names and headers can tell is checked when a folder is opened: what has no partner is listed,
+what cannot be scored is an error. Pictures are decoded when they are read.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from posegen.core.batches import Batch
 from posegen.core.errors import ConfigError, DataError
+from posegen.evaluation.results.decoding import one_size, read_picture
+from posegen.evaluation.results.files import PictureFolder
 from posegen.evaluation.results.keypoints import keypoints_of
 from posegen.evaluation.results.layouts import Layout, find_layout
 from posegen.evaluation.results.matching import (
-    Entry,
+    ResultFile,
     Unmatched,
     as_listed,
     parse_folder,
@@ -26,8 +29,6 @@ from posegen.evaluation.results.matching import (
     with_targets,
     without_result,
 )
-from posegen.evaluation.results.names import PictureFolder
-from posegen.evaluation.results.pictures import one_size, read_picture
 
 
 class ResultItem(NamedTuple):
@@ -37,7 +38,6 @@ class ResultItem(NamedTuple):
         generated, target: (3, H, W) uint8 RGB, of the sizes that the folder says.
         source: (3, H', W') uint8 RGB, or None where the folder comes without sources.
         target_keypoints: (18, 3) float32 as in `posegen.core.Pair`, in pixels of `target`, or None.
-        target_mask: None: no published results come with masks.
         source_name, target_name: as the file is named; `source_name` is "" where it says none.
     """
 
@@ -45,9 +45,16 @@ class ResultItem(NamedTuple):
     target: Tensor
     source: Tensor | None
     target_keypoints: Tensor | None
-    target_mask: None
     source_name: str
     target_name: str
+
+
+def stack(items: Sequence[ResultItem]) -> Batch:
+    """Stack pairs; what they do not have is not in the batch."""
+    columns = dict(zip(ResultItem._fields, zip(*items, strict=True), strict=True))
+    sources, targets = columns.pop("source_name"), columns.pop("target_name")
+    tensors = {name: torch.stack(v) for name, v in columns.items() if v[0] is not None}
+    return Batch(tensors, source_names=sources, target_names=targets)
 
 
 class ResultsFolder(Dataset[ResultItem]):
@@ -65,7 +72,7 @@ class ResultsFolder(Dataset[ResultItem]):
         self,
         folder: Path,
         layout: Layout,
-        entries: Sequence[Entry],
+        files: Sequence[ResultFile],
         unmatched: Sequence[Unmatched],
         targets: Path | None,
         sources: Path | None,
@@ -74,8 +81,8 @@ class ResultsFolder(Dataset[ResultItem]):
         self.folder, self.layout = folder, layout
         self.unmatched = list(unmatched)
         self.has_sources = sources is not None or layout.panels is not None
-        self._entries, self._targets, self._sources = list(entries), targets, sources
-        self._file_size = one_size(folder / entry.file for entry in entries)
+        self._files, self._targets, self._sources = list(files), targets, sources
+        self._file_size = one_size(folder / file.name for file in files)
         self.generated_size = self.target_size = self._file_size
         if layout.panels is not None:
             self.generated_size = self.target_size = self._panel_size(layout.panels.count)
@@ -86,11 +93,11 @@ class ResultsFolder(Dataset[ResultItem]):
             self._source_size = one_size(sources / name for name in self._used("source"))
         self._keypoints: Tensor | None = None
         if annotations is not None:
-            names = [entry.target_name for entry in entries]
+            names = [file.target_name for file in files]
             self._keypoints = keypoints_of(names, annotations, self.target_size)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._files)
 
     def __getitem__(self, index: int) -> ResultItem:
         """Read pair `index`.
@@ -98,8 +105,8 @@ class ResultsFolder(Dataset[ResultItem]):
         Raises:
             DataError: for a picture that cannot be decoded.
         """
-        entry = self._entries[index]
-        picture = read_picture(self.folder / entry.file, self._file_size)
+        file = self._files[index]
+        picture = read_picture(self.folder / file.name, self._file_size)
         generated, target, source = picture, None, None
         if (panels := self.layout.panels) is not None:
             parts = picture.chunk(panels.count, dim=2)
@@ -108,40 +115,25 @@ class ResultsFolder(Dataset[ResultItem]):
                 for place in (panels.generated, panels.target, panels.source)
             )
         if self._targets is not None:
-            target = read_picture(self._targets / entry.target, self.target_size)
+            target = read_picture(self._targets / file.target, self.target_size)
         if self._sources is not None:
-            source = read_picture(self._sources / entry.source, self._source_size)
+            source = read_picture(self._sources / file.source, self._source_size)
         assert target is not None
         keypoints = None if self._keypoints is None else self._keypoints[index]
-        return ResultItem(
-            generated, target, source, keypoints, None, entry.source_name, entry.target_name
-        )
-
-    def digest(self) -> str:
-        """Return the hexadecimal sha256 of the names and contents of all files that are read."""
-        digest = hashlib.sha256()
-        for entry in self._entries:
-            paths = [self.folder / entry.file]
-            paths += [self._targets / entry.target] if self._targets else []
-            paths += [self._sources / entry.source] if self._sources else []
-            for path in paths:
-                with path.open("rb") as file:
-                    content = hashlib.file_digest(file, "sha256").hexdigest()
-                digest.update(f"{path.name}\0{content}\0".encode())
-        return digest.hexdigest()
+        return ResultItem(generated, target, source, keypoints, file.source_name, file.target_name)
 
     def _panel_size(self, count: int) -> tuple[int, int]:
         height, width = self._file_size
         if width % count:
             raise DataError(
-                f"{self.folder / self._entries[0].file}: is {height}×{width} (height×width), and "
+                f"{self.folder / self._files[0].name}: is {height}×{width} (height×width), and "
                 f"layout {self.layout.name} has {count} pictures of one width side by side; give "
                 "another --layout."
             )
         return height, width // count
 
     def _used(self, kind: str) -> list[str]:
-        return list(dict.fromkeys(getattr(entry, kind) for entry in self._entries))
+        return list(dict.fromkeys(getattr(file, kind) for file in self._files))
 
 
 def open_results(
@@ -156,7 +148,7 @@ def open_results(
 
     Args:
         folder: the generated pictures; folders inside it are not looked at.
-        layout: one of `layout_names()`, or a regular expression; see `find_layout`.
+        layout: one of `LAYOUTS`, or a regular expression; see `find_layout`.
         targets: the folder of the real images; needed unless the layout's files hold them.
         sources: the folder of the source images, found by the names in the results' names, or for
             layouts without them by the targets' names.
@@ -172,24 +164,24 @@ def open_results(
     """
     kind = find_layout(layout)
     _check_options(kind, layout, targets, sources, pairs)
-    entries, unmatched = parse_folder(folder, kind)
+    files, unmatched = parse_folder(folder, kind)
     if targets is not None:
         pictures = PictureFolder(targets, "--targets")
-        entries, missing = with_targets(entries, pictures, kind)
+        files, missing = with_targets(files, pictures, kind)
         unmatched += missing
         if pairs is None:  # else the pairs say what should be there
-            unmatched += without_result(entries, pictures)
+            unmatched += without_result(files, pictures)
     if pairs is not None:
-        entries, missing = as_listed(entries, pairs)
+        files, missing = as_listed(files, pairs)
         unmatched += missing
-    if not entries:
+    if not files:
         raise DataError(
             f"--results {folder}: nothing in it can be scored. The first reason of "
             f"{len(unmatched)}: {unmatched[0].file}: {unmatched[0].reason}."
         )
     if sources is not None:
-        entries = with_sources(entries, PictureFolder(sources, "--sources"))
-    return ResultsFolder(folder, kind, entries, unmatched, targets, sources, annotations)
+        files = with_sources(files, PictureFolder(sources, "--sources"))
+    return ResultsFolder(folder, kind, files, unmatched, targets, sources, annotations)
 
 
 def _check_options(

@@ -1,19 +1,34 @@
-"""What the kit feeds to components: seeded, smooth, and of any size."""
+"""What the kit feeds to components: seeded, smooth, of any size, and made from `Field`s."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from posegen.core import Batch, ReferenceImages, ScoredBatch
+from posegen.core import (
+    Batch,
+    Config,
+    Discriminator,
+    Field,
+    FieldKind,
+    Generator,
+    GeneratorOutput,
+    Loss,
+    Parts,
+    ReferenceImages,
+    TaskInfo,
+    WeightedLoss,
+)
+from posegen.core.noise import derive
 
 Size = tuple[int, int]
+Inputs = dict[str, Tensor]
+#: How a tensor is made: from its declaration, or by a function of (how many samples, their size).
+Recipe = Field | Callable[[int, Size], Tensor]
 
 #: A square, an upright and a lying size; odd where a component allows it.
 SIZES: tuple[Size, ...] = ((64, 64), (96, 48), (57, 73))
@@ -35,7 +50,7 @@ def images(count: int, size: Size, seed: int = 0) -> Tensor:
     return (1.8 * smooth + noise - 0.95).clamp(-1, 1)
 
 
-def poses(count: int, channels: int, size: Size, seed: int = 0) -> Tensor:
+def maps(count: int, channels: int, size: Size, seed: int = 0) -> Tensor:
     """Return maps with one spot per channel: (count, channels, H, W) in [0, 1]."""
     points = keypoints(count, channels, size, seed)
     x, y = points[..., 0, None, None], points[..., 1, None, None]
@@ -53,62 +68,62 @@ def keypoints(count: int, joints: int, size: Size, seed: int = 0) -> Tensor:
     return points
 
 
-def masks(count: int, size: Size) -> Tensor:
-    """Return an upright ellipse in the middle: (count, 1, H, W) in {0, 1}."""
+def masks(count: int, size: Size, seed: int = 0) -> Tensor:
+    """Return upright ellipses in the middle: (count, 1, H, W) in {0, 1}."""
     rows = torch.linspace(-1, 1, size[0])[:, None]
     columns = torch.linspace(-1, 1, size[1])
-    inside = (rows / 0.9).square() + (columns / 0.5).square() <= 1
-    return inside.float().expand(count, 1, *size).clone()
+    width = 0.3 + 0.4 * torch.rand(count, 1, 1, 1, generator=randomness(seed))
+    return ((rows / 0.9).square() + (columns / width).square() <= 1).float()
 
 
-def batch(count: int, size: Size, seed: int = 0, *, channels: int = JOINTS) -> Batch:
-    """Return a batch as training has it, with masks."""
+def tensor(name: str, recipe: Recipe, count: int, size: Size, seed: int = 0) -> Tensor:
+    """Return a tensor as a batch on the device has it; a function of its name and the seed."""
+    if not isinstance(recipe, Field):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return recipe(count, size)
+    own = derive(seed, name)
+    match recipe.kind:
+        case FieldKind.IMAGE:
+            return images(count, size, own)
+        case FieldKind.MASK:
+            return masks(count, size, own)
+        case FieldKind.MAP:
+            return maps(count, recipe.channels, size, own)
+        case FieldKind.POINTS:
+            return keypoints(count, recipe.channels, size, own)
+        case FieldKind.VECTOR:
+            return torch.rand(count, recipe.channels, generator=randomness(own))
+
+
+def batch(task: TaskInfo, count: int, seed: int = 0) -> Batch:
+    """Return a batch as training has it, with masks and all that the data set adds."""
+    fields = task.fields
     return Batch(
-        source=images(count, size, seed),
-        target=images(count, size, seed + 1),
-        source_keypoints=keypoints(count, JOINTS, size, seed),
-        target_keypoints=keypoints(count, JOINTS, size, seed + 1),
-        source_pose=poses(count, channels, size, seed),
-        target_pose=poses(count, channels, size, seed + 1),
-        source_mask=masks(count, size),
-        target_mask=masks(count, size),
-        source_names=[f"{seed}-{index}-a.png" for index in range(count)],
-        target_names=[f"{seed}-{index}-b.png" for index in range(count)],
-    )
-
-
-def scored(count: int, size: Size, seed: int = 0, *, noise: float = 0.2) -> ScoredBatch:
-    """Return finished pictures: targets, and the same with noise as generated ones."""
-    target = images(count, size, seed)
-    random = randomness(seed + 1)
-    # Each image has a noise of its own strength, so that values differ, and are in no order.
-    strength = noise * (0.5 + (torch.arange(count) * 3 % 7) / 7)[:, None, None, None]
-    made = target + 2 * strength * torch.randn(target.shape, generator=random)
-    return ScoredBatch(
-        generated=eight_bits(made),
-        target=eight_bits(target),
-        source=eight_bits(images(count, size, seed + 2)),
-        target_keypoints=keypoints(count, JOINTS, size, seed),
-        target_mask=masks(count, size),
+        {name: tensor(name, field, count, task.image_size, seed) for name, field in fields.items()},
+        kinds={name: field.kind for name, field in fields.items()},
         source_names=[f"{seed}-{index}-a.png" for index in range(count)],
         target_names=[f"{seed}-{index}-b.png" for index in range(count)],
         total=count,
     )
 
 
-def part(whole: ScoredBatch, start: int, stop: int) -> ScoredBatch:
-    """Return the pairs from `start` to `stop` of a batch, as an evaluation gives them."""
-    fields: dict[str, Any] = {
-        key: value[start:stop] if isinstance(value, Tensor | list) else value
-        for key, value in vars(whole).items()
-        if not key.startswith("_")
-    }
-    return ScoredBatch(**{**fields, "first": whole.first + start})
-
-
-def perfect(whole: ScoredBatch) -> ScoredBatch:
-    """Return the batch with the targets themselves as generated pictures."""
-    return replace(whole, generated=whole.target.clone())
+def pictures(count: int, size: Size, seed: int = 0, *, noise: float = 0.2) -> Batch:
+    """Return finished pictures: targets, and the same with noise as generated ones."""
+    whole = batch(TaskInfo(size, JOINTS), count, seed)
+    # Each image has a noise of its own strength, so that values differ, and are in no order.
+    strength = noise * (0.5 + (torch.arange(count) * 3 % 7) / 7)[:, None, None, None]
+    made = whole.target + 2 * strength * torch.randn(
+        whole.target.shape, generator=randomness(seed + 1)
+    )
+    shown = {"generated": made, "target": whole.target, "source": whole.source}
+    kept = whole.select(["target_keypoints", "target_mask"])
+    return Batch(
+        {**{name: eight_bits(image) for name, image in shown.items()}, **kept},
+        source_names=whole.source_names,
+        target_names=whole.target_names,
+        total=count,
+    )
 
 
 def eight_bits(image: Tensor) -> Tensor:
@@ -128,19 +143,73 @@ class Reference(ReferenceImages):
         yield from (self._images[:8], self._images[8:])
 
 
-def joints_of(layout: str) -> int:
-    """Return how many joints a layout has: the number at the end of its name.
-
-    Raises:
-        ValueError: where there is none.
-    """
-    found = re.search(r"\d+$", layout)
-    if not found:
-        raise ValueError(f"the layout {layout!r} does not end with its number of joints")
-    return int(found[0])
-
-
-def differs(one: Tensor, other: Tensor, tolerance: float = 1e-3) -> bool:
-    """Whether two results differ by more than rounding does."""
+def differs(one: Any, other: Any, tolerance: float = 1e-3) -> bool:
+    """Whether two tensors, or lists of them, differ by more than rounding does, or in shape."""
+    if isinstance(one, list):
+        return len(one) != len(other) or any(map(differs, one, other))
+    if one.shape != other.shape:
+        return True
+    if not one.numel():
+        return False
     scale = max(float(one.abs().max()), 1e-6)
-    return float((one.float() - other.float()).abs().max()) > tolerance * scale
+    return not float((one.double() - other.double()).abs().max()) <= tolerance * scale
+
+
+def equal(one: Inputs, other: Inputs) -> bool:
+    """Whether two sets of named tensors are the same, bit for bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+#: What the parts of a method are built for.
+TASK = TaskInfo((32, 16), JOINTS)
+
+
+class _Backbone(Generator):
+    """One convolution of all that it reads; what has no height and width is spread out."""
+
+    def __init__(self, task: TaskInfo, made: Mapping[str, Field]) -> None:
+        super().__init__(Config(), task)
+        self.inputs = (*Generator.inputs, *made)
+        fields = {**task.fields, **made}
+        read = [fields[name] for name in self.inputs]
+        channels = sum(f.channels * (3 if f.kind is FieldKind.POINTS else 1) for f in read)
+        self.layer = nn.Conv2d(channels, 3, 3, padding=1)
+
+    def forward(self, **inputs: Tensor) -> GeneratorOutput:
+        size = inputs["source"].shape[-2:]
+        planes = [
+            x if x.dim() == 4 else x.reshape(len(x), -1, 1, 1).expand(-1, -1, *size)
+            for x in (inputs[name] for name in self.inputs)
+        ]
+        return GeneratorOutput(self.layer(torch.cat(planes, dim=1)).tanh())
+
+
+class _Judge(Discriminator):
+    """One convolution."""
+
+    def __init__(self, task: TaskInfo, name: str) -> None:
+        super().__init__(Config(), task)
+        self.inputs = (name,)
+        self.layer = nn.Conv2d(3 + task.channels(self.inputs), 1, 4, stride=2)
+
+    def forward(self, image: Tensor, **inputs: Tensor) -> Tensor:
+        scores: Tensor = self.layer(torch.cat([image, *inputs.values()], dim=1))
+        return scores
+
+
+class _Distance(Loss):
+    """Mean absolute difference."""
+
+    def forward(self, output: GeneratorOutput, batch: Batch) -> Tensor:
+        return (output.image - batch.target).abs().mean()
+
+
+def small_parts(made: Mapping[str, Field] | None = None) -> Parts:
+    """Return a generator, two discriminators and a loss that take no time.
+
+    Args:
+        made: what the generator reads beside the data's own.
+    """
+    judges = {"appearance": _Judge(TASK, "source"), "shape": _Judge(TASK, "target_pose")}
+    losses = {"l1": WeightedLoss(1.0, _Distance(Config(), TASK))}
+    return Parts(_Backbone(TASK, made or {}), TASK, judges, losses)

@@ -1,298 +1,261 @@
-"""What is asked of generators and discriminators alike."""
+"""How generators and discriminators are built and fed, and what both promise."""
 
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from typing import Any, cast
 
 import safetensors.torch
 import torch
+from torch import Tensor, nn
 
-from posegen.core import CAPABILITIES
-from posegen.plugins.testing.inputs import differs
-from posegen.plugins.testing.network_case import NetworkCase, Output
-from posegen.plugins.testing.report import Check, NotApplicable, check, reseed
+from posegen.core import CAPABILITIES, Field, FieldKind, Kind, TaskInfo
+from posegen.plugins.testing.functions import NETWORKS, FunctionCase
+from posegen.plugins.testing.inputs import JOINTS, Inputs, Recipe, Size, differs, tensor
+from posegen.plugins.testing.promises import Broken, NotApplicable, promise, require, reseed
 
-
-@check(
-    "gradients",
-    asks="every parameter gets a finite gradient in every step; distributed training stops where "
-    "one does not",
-    where="posegen.core.Method",
-)
-def gradients(case: NetworkCase) -> str | None:
-    """Gradients reach every parameter."""
-    network = case.build().train()
-    fixed = [name for name, p in network.named_parameters() if not p.requires_grad]
-    if fixed:
-        return f"the parameter {fixed[0]!r} does not take gradients"
-    torch.autograd.backward(case.call(network, case.inputs(network)).float().square().mean())
-    for name, parameter in network.named_parameters():
-        if parameter.grad is None:
-            return f"the parameter {name!r} gets no gradient"
-        if not parameter.grad.isfinite().all():
-            return f"the gradient of {name!r} is not finite"
-    return None
+GENERATOR, DISCRIMINATOR = Kind.GENERATOR, Kind.DISCRIMINATOR
 
 
-@check(
-    "deterministic",
-    asks="in evaluation mode the same input gives the same result",
-    where="posegen.core.Generator",
-)
-def deterministic(case: NetworkCase) -> str | None:
-    """No dropout, noise or memory in evaluation mode."""
-    network, inputs = case.trained()
-    network.eval()
-    with torch.no_grad():
-        one, other = (case.call(network, inputs) for _ in range(2))
-    return None if torch.equal(one, other) else "two calls in evaluation mode give two results"
+@dataclass(kw_only=True)
+class NetworkCase(FunctionCase):
+    """A generator or discriminator, and how to feed it; sizes are brought up to `size_multiple`.
+
+    Attributes:
+        inputs: what a method makes, by name; None where nobody can know.
+    """
+
+    inputs: Mapping[str, Recipe] | None = field(default_factory=dict)
+
+    def recipes(self, channels: int = JOINTS) -> dict[str, Recipe]:
+        """Return how all tensors that a network can ask for are made."""
+        return {**TaskInfo((1, 1), channels, extra=self.fields).fields, **(self.inputs or {})}
+
+    def build(self, size: Size | None = None, channels: int = JOINTS, seed: int = 0) -> Any:
+        network = self.bare(size or self.sizes[0], channels, seed)
+        fitting = self.fitting(network, size)
+        if size is None and fitting != self.sizes[0]:  # the multiple may depend on the options
+            network = self.bare(fitting, channels, seed)
+        return network
+
+    def bare(self, size: Size, channels: int = JOINTS, seed: int = 0) -> Any:
+        """Build it for a size as it is."""
+        torch.manual_seed(seed)
+        return self.target(self.config, TaskInfo(size, channels, extra=self.fields))
+
+    def fitting(self, network: Any, size: Size | None = None) -> Size:
+        """Return the next size that the network takes: at least twice its multiple."""
+        if self.spec.kind is DISCRIMINATOR:
+            return size or self.sizes[0]
+        multiple = max(int(network.size_multiple), 1)
+        height, width = (max(-(-n // multiple), 2) * multiple for n in size or self.sizes[0])
+        return height, width
+
+    def example(
+        self,
+        component: Any,
+        size: Size | None = None,
+        count: int = 2,
+        seed: int = 0,
+        channels: int = JOINTS,
+    ) -> Inputs:
+        recipes, names = self.recipes(channels), [*component.inputs]
+        if self.spec.kind is DISCRIMINATOR:
+            recipes["image"], names = Field(FieldKind.IMAGE, 3), ["image", *names]
+        size = self.fitting(component, size)
+        return {name: tensor(name, recipes[name], count, size, seed) for name in names}
+
+    def run(self, component: Any, inputs: Inputs) -> Tensor:
+        rest = dict(inputs)
+        image = [rest.pop("image")] if self.spec.kind is DISCRIMINATOR else []
+        made = component(*image, **rest)
+        result: Tensor = made.image if self.spec.kind is GENERATOR else made
+        return result
+
+    def judging(self) -> tuple[Any, Inputs, Tensor]:
+        network = self.build().train()
+        inputs = self.example(network)
+        with torch.no_grad():
+            for seed in (5, 6):
+                self.run(network, self.example(network, seed=seed))
+            return network, inputs, self.run(network.eval(), inputs)
+
+    def variants(self) -> Iterator[tuple[Any, Size, Inputs, str]]:
+        for wanted in self.sizes:
+            size = self.fitting(self.build(wanted), wanted)
+            for channels in (JOINTS, 5):
+                network = self.build(size, channels)
+                for count in (1, 3):
+                    inputs = self.example(network, size, count, channels=channels)
+                    what = f"for {count} of {size} and {channels} pose channels"
+                    yield network.train(count > 1), size, inputs, what
+
+    def require_use(self, problem: str) -> None:
+        """Require that the result depends on each of `inputs`, in its value or its gradient."""
+        network, inputs, result = self.judging()
+        for name, other in self.example(network, seed=9).items():
+            with torch.no_grad():
+                changed = self.run(network, {**inputs, name: other})
+            if torch.equal(result, changed):
+                require(other.is_floating_point(), f"{problem} `{name}`")
+                total = self.run(network, {**inputs, name: other.requires_grad_()}).float().sum()
+                (gradient,) = torch.autograd.grad(total, other, allow_unused=True)
+                require(gradient is not None, f"{problem} `{name}`")
+
+    def loaded(self, network: Any) -> Any:
+        """Return a new network with the state of another, by way of a file's bytes."""
+        plain = {key: value.contiguous() for key, value in network.state_dict().items()}
+        other = self.build(seed=1)
+        other.load_state_dict(safetensors.torch.load(safetensors.torch.save(plain)))
+        return other
 
 
-@check(
-    "seeded",
-    asks="randomness comes from torch's global generators only, which are seeded in every step",
-    where="posegen.core.Generator",
-)
-def seeded(case: NetworkCase) -> str | None:
-    """Training mode is a function of torch's seed."""
+def kept_in_float32(network: Any) -> dict[str, Tensor]:
+    """Return the parameters and buffers that a generator's `float32` names."""
+    every = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    patterns = getattr(network, "float32", ())
+    for pattern in patterns:
+        there = any(fnmatch(name, pattern) for name in every)
+        require(there, f"`float32` has {pattern!r}, and no parameter or buffer is called so")
+    return {n: value for n, value in every.items() if any(fnmatch(n, p) for p in patterns)}
+
+
+@promise(*NETWORKS, gate=True)
+def reads(case: NetworkCase) -> None:
+    """`inputs` names tensors that the data or the method has, each once, and `forward` takes them
+    as keywords."""
+    network = case.bare(case.sizes[0])
+    names: Any = getattr(network, "inputs", None)
+    listed = isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)
+    if not listed or len(set(names)) < len(names) or (case.spec.kind is GENERATOR and not names):
+        raise Broken(f"`inputs` is {names!r}")
+    if unknown := [name for name in names if name not in case.recipes()]:
+        if case.inputs is None:
+            raise NotApplicable(f"it reads {unknown[0]!r}, which only its own tests can give it")
+        raise Broken(
+            f"it reads {unknown[0]!r}, which the data does not have; what a method makes is given "
+            f"to the test with inputs={{{unknown[0]!r}: …}}, what a data set adds with fields="
+        )
+    if case.spec.kind is GENERATOR and "target" in names:
+        raise Broken("it reads 'target', which is not there where a picture is wanted")
+    image = [None] if case.spec.kind is DISCRIMINATOR else []
+    try:
+        inspect.signature(network.forward).bind(*image, **dict.fromkeys(names))
+    except TypeError as error:
+        raise Broken(f"`forward` does not take `inputs` as keywords: {error}") from None
+
+
+@promise(*NETWORKS, where="Method")
+def gradients(case: NetworkCase) -> None:
+    """Every parameter gets a finite gradient in every step, with `--precision bf16` (autocast) too;
+    distributed training stops where one does not."""
+    bf16 = torch.autocast("cpu", torch.bfloat16)
+    for precision, where in ((nullcontext(), ""), (bf16, " under autocast to bfloat16")):
+        network = case.build().train()
+        with precision:
+            result = case.run(network, case.example(network)).float()
+        require(result.isfinite().all(), f"the result is not finite{where}")
+        torch.autograd.backward(result.square().mean())
+        for name, parameter in network.named_parameters():
+            require(parameter.grad is not None, f"the parameter {name!r} gets no gradient{where}")
+            finite = parameter.grad.isfinite().all()
+            require(finite, f"the gradient of {name!r} is not finite{where}")
+
+
+@promise(*NETWORKS)
+def seeded(case: NetworkCase) -> None:
+    """Randomness comes from torch's global generators only, which are seeded in every step."""
     results = []
     for foreign in (1, 2):
         reseed(foreign)  # Python's and numpy's, too; then torch's again
         network = case.build(seed=0).train()
         torch.manual_seed(3)
-        results.append(case.call(network, case.inputs(network)).detach())
-    return None if torch.equal(*results) else "with torch's seed the same, the results differ"
+        results.append(case.run(network, case.example(network)).detach())
+    require(torch.equal(*results), "with torch's seed the same, the results differ")
 
 
-@check(
-    "independent",
-    asks="in evaluation mode the result for one sample does not depend on the others in the batch",
-    where="posegen.core.Generator",
-)
-def independent(case: NetworkCase) -> str | None:
-    """A sample alone gives what it gives among others."""
-    network, inputs = case.trained()
-    network.eval()
+@promise(*NETWORKS)
+def state(case: NetworkCase) -> None:
+    """The state dict, saved as safetensors, is all that a network is: loaded into a new one, it
+    gives the same result bit for bit. The average of the weights is a `copy.deepcopy`."""
+    network, inputs, result = case.judging()
+    loaded, copied = case.loaded(network).eval(), copy.deepcopy(network)
+    case.repeats(result, loaded, inputs, "loaded into a new network, it gives another result")
     with torch.no_grad():
-        whole = case.call(network, inputs)
-        for index in range(len(whole)):
-            alone = case.call(network, tuple(x[index : index + 1] for x in inputs))
-            if differs(whole[index : index + 1], alone):
-                return "alone, a sample gives another result than in a batch"
-    return None
-
-
-@check(
-    "inputs",
-    asks="a network leaves its inputs as they are: others read the same tensors",
-    where="posegen.core.Batch",
-)
-def inputs_unchanged(case: NetworkCase) -> str | None:
-    """Nothing is written into the inputs."""
-    network = case.build().train()
-    inputs = case.inputs(network)
-    before = [tensor.clone() for tensor in inputs]
-    case.call(network, inputs)
-    same = all(torch.equal(a, b) for a, b in zip(before, inputs, strict=True))
-    return None if same else "it writes into its inputs"
-
-
-@check(
-    "state",
-    asks="the state dict, saved as safetensors, is all that a network is: loaded into a new one, "
-    "it gives the same result bit for bit",
-    where="posegen.core.Generator",
-)
-def state(case: NetworkCase) -> str | None:
-    """Weights and buffers survive saving and loading."""
-    network, inputs = case.trained()
-    plain = {key: value.contiguous() for key, value in network.state_dict().items()}
-    saved = safetensors.torch.save(plain)
-    other = case.build(seed=1)
-    other.load_state_dict(safetensors.torch.load(saved))
-    with torch.no_grad():
-        one, again = (case.call(net.eval(), inputs) for net in (network, other))
-    return None if torch.equal(one, again) else "loaded into a new network, it gives another result"
-
-
-@check(
-    "copy",
-    asks="copy.deepcopy of a network works: the average of the weights is one",
-    where="posegen.core.Method",
-)
-def copied(case: NetworkCase) -> str | None:
-    """A copy gives the same, and shares nothing."""
-    network, inputs = case.trained()
-    other = copy.deepcopy(network)
-    with torch.no_grad():
-        wanted = case.call(network.eval(), inputs)
         for parameter in network.parameters():
             parameter.zero_()
-        found = case.call(other.eval(), inputs)
-    return None if torch.equal(wanted, found) else "a copy changes with its original"
+    case.repeats(result, copied, inputs, "a copy changes with its original")
 
 
-@check(
-    "dtype",
-    asks="weights and images can be of any float type: `.to(dtype)` of network and inputs works",
-    where="posegen.core.Generator",
-)
-def dtype(case: NetworkCase) -> str | None:
-    """float64 and bfloat16 networks give results of their type."""
-    network, inputs = case.trained()
-    with torch.no_grad():
-        wanted = case.call(network.eval(), inputs)
-        for kind, tolerance in ((torch.float64, 1e-3), (torch.bfloat16, None)):
-            found = case.call(network.to(kind), tuple(x.to(kind) for x in inputs))
-            if found.dtype != kind:
-                return f"a {kind} network gives {found.dtype}"
-            if tolerance and differs(wanted, found, tolerance):
-                return f"a {kind} network gives another result"
-    return None
+@promise(*NETWORKS)
+def dtype(case: NetworkCase) -> None:
+    """A network works in any float type, its inputs converted with it; what `float32` names stays
+    in float32 where the rest is in half precision."""
+    network, inputs, result = case.judging()
+    kept = {name: value.clone() for name, value in kept_in_float32(network).items()}
+    for kind in (torch.float64, torch.bfloat16):
+        network.to(kind)
+        if kind is torch.bfloat16:
+            for name, value in kept_in_float32(network).items():
+                value.data = kept[name]
+        moved = {n: x.to(kind) if x.is_floating_point() else x for n, x in inputs.items()}
+        with torch.no_grad():
+            made = case.run(network, moved)
+        require(made.dtype == kind, f"a {kind} network gives {made.dtype}")
+        same = kind is torch.bfloat16 or not differs(result, made)
+        require(same, f"a {kind} network gives another result")
 
 
-@check(
-    "device",
-    asks="a network and its inputs can be moved to any device; what `forward` makes is made on the "
-    "device of the inputs",
-    where="posegen.core.Generator",
-)
-def device(case: NetworkCase) -> str | None:
-    """Works on the accelerator that is there, and on the device "meta", which every machine has."""
-    network, inputs = case.trained()
-    network.eval()
-    with torch.no_grad():
-        wanted = case.call(network, inputs)
-        found = torch.accelerator.current_accelerator(check_available=True)
-        if found is not None:
-            result = case.call(network.to(found), tuple(x.to(found) for x in inputs)).cpu()
-            # Convolutions on an NVIDIA GPU round to 10 bits by default.
-            return "the accelerator gives another result" if differs(wanted, result, 0.05) else None
-        try:
-            meta = case.call(network.to("meta"), tuple(x.to("meta") for x in inputs))
-        except (RuntimeError, NotImplementedError) as error:
-            if "not on the expected device" in str(error):
-                return "`forward` mixes devices: a tensor that it makes is on the CPU"
-            raise NotApplicable(
-                "it reads values of tensors, so only a machine with an accelerator can tell"
-            ) from None
-    return None if meta.shape == wanted.shape else "the shape depends on values"
+@promise(*NETWORKS, where="Batch")
+def channels_last(case: NetworkCase) -> None:
+    """Networks and images come in channels-last memory format where training chooses it, which is
+    the default."""
+    network, inputs, result = case.judging()
+    layout = torch.channels_last
+    network.to(memory_format=layout)
+    inputs = {
+        name: x.contiguous(memory_format=layout) if x.dim() == 4 else x
+        for name, x in inputs.items()
+    }
+    problem = "in channels-last memory format the result is another"
+    case.repeats(result, network, inputs, problem, tolerance=1e-3)
+    torch.autograd.backward(case.run(network.train(), inputs).float().mean())
 
 
-@check(
-    "bf16",
-    asks="training with `--precision bf16` (autocast) works",
-    where="posegen.core.Generator",
-)
-def bf16(case: NetworkCase) -> str | None:
-    """Autocast to bfloat16 gives finite results and gradients."""
-    network = case.build().train()
-    with torch.autocast("cpu", torch.bfloat16):
-        result = case.call(network, case.inputs(network))
-        loss = result.float().square().mean()
-    torch.autograd.backward(loss)
-    bad = [
-        n for n, p in network.named_parameters() if p.grad is None or not p.grad.isfinite().all()
-    ]
-    if not result.isfinite().all():
-        return "under autocast to bfloat16 the result is not finite"
-    return f"under autocast to bfloat16 the gradient of {bad[0]!r} is not finite" if bad else None
+class _Output(nn.Module):
+    """A network as a function of tensors to one tensor, which is what can be exported."""
+
+    def __init__(self, case: NetworkCase, network: nn.Module) -> None:
+        super().__init__()
+        self._case, self.network = case, network
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        return self._case.run(self.network, inputs)
 
 
-@check(
-    "channels-last",
-    asks="networks and images come in channels-last memory format where training chooses it, which "
-    "is the default",
-    where="posegen.core.Batch",
-)
-def channels_last(case: NetworkCase) -> str | None:
-    """The memory format changes nothing but the speed."""
-    network, inputs = case.trained()
-    with torch.no_grad():
-        wanted = case.call(network.eval(), inputs)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    inputs = tuple(x.contiguous(memory_format=torch.channels_last) for x in inputs)
-    with torch.no_grad():
-        found = case.call(network, inputs)
-    if differs(wanted, found):
-        return "in channels-last memory format the result is another"
-    torch.autograd.backward(case.call(network.train(), inputs).float().mean())
-    return None
-
-
-@check(
-    "capabilities",
-    asks=f"capabilities are out of {', '.join(CAPABILITIES)}",
-    where="posegen.core.GeneratorSpec",
-)
-def capabilities(case: NetworkCase) -> str | None:
-    """What is declared has a meaning."""
-    unknown = [name for name in case.declared if name not in CAPABILITIES]
-    return f"it declares {unknown[0]!r}" if unknown else None
-
-
-@check(
-    "compile",
-    asks="a network that declares `compile` is compiled as one graph, without breaks",
-    where="posegen.core.GeneratorSpec",
-)
-def compiled(case: NetworkCase) -> str | None:
-    """torch.compile takes it whole, forwards and backwards (traced only: no compiler is needed)."""
-    if "compile" not in case.declared:
-        raise NotApplicable("the spec does not declare `compile`")
-    network, inputs = case.trained()
-    network.eval()
-    with torch.no_grad():
-        wanted = case.call(network, inputs)
-    with _quiet():
-        torch.compiler.reset()
-        fast = torch.compile(network, fullgraph=True, backend="aot_eager")
-        found = case.call(fast, inputs)  # type: ignore[arg-type]
-        torch.autograd.backward(found.float().mean())
-    return "compiled, it gives another result" if differs(wanted, found.detach()) else None
-
-
-@check(
-    "export",
-    asks="a network that declares `export` is taken by torch.export in evaluation mode",
-    where="posegen.core.GeneratorSpec",
-)
-def exported(case: NetworkCase) -> str | None:
-    """torch.export takes it."""
-    if "export" not in case.declared:
-        raise NotApplicable("the spec does not declare `export`")
-    network, inputs = case.trained()
-    network.eval()
-    with torch.no_grad(), _quiet():
-        wanted = case.call(network, inputs)
-        found = torch.export.export(Output(case, network), inputs).module()(*inputs)
-    return "exported, it gives another result" if differs(wanted, found) else None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings of tracing, which are about torch's own insides."""
+@promise(*NETWORKS, where="GeneratorSpec")
+def capabilities(case: NetworkCase) -> None:
+    """A network that declares `compile` is compiled as one graph, without breaks; one that declares
+    `export` is taken by torch.export in evaluation mode; and there is nothing else to declare."""
+    declared = case.spec.capabilities
+    require(set(declared) <= set(CAPABILITIES), f"it declares {', '.join(declared)}")
+    network, inputs, result = case.judging()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-NETWORK: tuple[Check[NetworkCase], ...] = (
-    gradients,
-    deterministic,
-    seeded,
-    independent,
-    inputs_unchanged,
-    state,
-    copied,
-    dtype,
-    device,
-    bf16,
-    channels_last,
-    capabilities,
-    compiled,
-    exported,
-)
+        warnings.simplefilter("ignore")  # of tracing, about torch's own insides
+        if "export" in declared:
+            with torch.no_grad():
+                exported = torch.export.export(_Output(case, network), (inputs,)).module()
+                made = exported(inputs)
+            require(not differs(result, made), "exported, it gives another result")
+        if "compile" in declared:  # traced only, forwards and backwards: no compiler is needed
+            torch.compiler.reset()
+            fast = torch.compile(network, fullgraph=True, backend="aot_eager")
+            made = case.run(cast(nn.Module, fast), inputs)
+            torch.autograd.backward(made.float().mean())
+            require(not differs(result, made.detach()), "compiled, it gives another result")

@@ -16,23 +16,14 @@ import torch
 from torch import Tensor
 
 from posegen.core.errors import ConfigError, DataError, suggest
+from posegen.core.skeletons import skeleton
 from posegen.poses.formats.coco import COCO, DETECTIONS
-from posegen.poses.formats.entry import Entry, Format, Size, Source
+from posegen.poses.formats.common import Entry, Format, Size, floats
 from posegen.poses.formats.mediapipe import MEDIAPIPE
 from posegen.poses.formats.mmpose import MMPOSE
 from posegen.poses.formats.openpose import OPENPOSE
-from posegen.poses.formats.published import PUBLISHED, AnnotationWriter, annotation_row
+from posegen.poses.formats.published import PUBLISHED
 from posegen.poses.people import drop_outside, most_prominent
-
-__all__ = [
-    "FORMATS",
-    "AnnotationWriter",
-    "Format",
-    "PoseRecord",
-    "annotation_row",
-    "detect_format",
-    "read_poses",
-]
 
 #: name -> format. A file is of the first that recognises it.
 FORMATS = {
@@ -47,16 +38,15 @@ class PoseRecord:
     Attributes:
         name: the picture's name as the file has it: with or without ending, or a video's name and
             the frame's number (`walk_000012`).
-        keypoints: (K, 3): x, y in pixels (the centre of the top-left pixel is (0, 0)) and
-            visibility: 1 seen, 0.5 hidden, 0 missing.
-        layout: name of their layout.
+        keypoints: (K, 3): x, y in pixels and visibility: 1 seen, 0.5 hidden, 0 missing.
+        skeleton: name of their skeleton.
         size: (H, W) of the picture in pixels, where the file or the caller knows it.
         people: how many people the file has there; `keypoints` are the most prominent one's.
     """
 
     name: str
     keypoints: Tensor
-    layout: str
+    skeleton: str
     size: Size | None
     people: int
 
@@ -70,8 +60,8 @@ def read_poses(
 ) -> Iterator[PoseRecord]:
     """Read the poses of a file, or of all JSON and CSV files of a folder (by name).
 
-    Where a picture has several people, the most prominent one is taken: the one of the largest box
-    and the most joints (`posegen.poses.people.prominence`). A picture without people has a record
+    Where a picture has several people, the most prominent one is taken, see
+    `posegen.poses.people.most_prominent`. A picture without people has a record
     whose joints are all missing.
 
     Args:
@@ -89,21 +79,15 @@ def read_poses(
         raise ConfigError(f"no pose format {format!r}; {suggest(format, FORMATS)}")
     for file in _files(path):
         content = _content(file)
-        chosen = FORMATS[format] if format else _recognised(content, file)
-        if not chosen.recognises(content):
-            raise DataError(f"{file}: is not of the format {chosen.name!r}; leave the format out.")
-        limit = chosen.threshold if threshold is None else threshold
-        for entry in chosen.read(content, Source(str(file), file.stem)):
-            yield _record(entry, limit, size_of)
-
-
-def detect_format(path: Path) -> Format:
-    """Return the format of a file.
-
-    Raises:
-        DataError: where it cannot be read, or is of none.
-    """
-    return _recognised(_content(path), path)
+        recognising = [one for one in FORMATS.values() if one.recognises(content)]
+        if not recognising:
+            titles = "; ".join(f"{one.name}: {one.title}" for one in FORMATS.values())
+            raise DataError(f"{file}: is of no known pose format; known are {titles}.")
+        chosen = FORMATS[format] if format else recognising[0]
+        if chosen not in recognising:
+            raise DataError(f"{file}: is not of the format {format!r}; leave the format out.")
+        for entry in chosen.read(content, file):
+            yield _record(entry, chosen, threshold, size_of)
 
 
 def _files(path: Path) -> list[Path]:
@@ -131,20 +115,16 @@ def _content(path: Path) -> Any:
         raise DataError(f"{path}: is not valid JSON ({error}); write it again.") from None
 
 
-def _recognised(content: Any, path: Path) -> Format:
-    for format in FORMATS.values():
-        if format.recognises(content):
-            return format
-    titles = "; ".join(f"{format.name}: {format.title}" for format in FORMATS.values())
-    raise DataError(f"{path}: is of no known pose format; known are {titles}.")
-
-
 def _record(
-    entry: Entry, threshold: float, size_of: Callable[[str], Size | None] | None
+    entry: Entry,
+    format: Format,
+    threshold: float | None,
+    size_of: Callable[[str], Size | None] | None,
 ) -> PoseRecord:
+    people, joints = _people(entry, format)
     size = entry.size or (size_of(entry.name) if size_of else None)
-    people = entry.people.clone()
-    if entry.fractions:
+    places = people[..., :2][people[..., 2] > 0]
+    if len(places) and places.abs().max() <= format.fractions:
         if size is None:
             raise DataError(
                 f"{entry.where}: the coordinates are fractions of the picture's size, which the "
@@ -152,11 +132,35 @@ def _record(
             )
         # The picture's edges are half a pixel outside the centres of its outermost pixels.
         people[..., :2] = people[..., :2] * torch.tensor([size[1], size[0]]) - 0.5
-    people[(people[..., 2] < threshold) | (people[..., 2] == 0)] = 0
+    limit = format.threshold if threshold is None else threshold
+    people[(people[..., 2] < limit) | (people[..., 2] == 0)] = 0
     if size is not None:
         people = drop_outside(people, size)
-    people = people[people[..., 2].amax(1) > 0] if len(people) else people
+    people = people[people[..., 2].gt(0).any(1)]
     keypoints = most_prominent(people)
-    if not entry.labelled:
+    if not format.labelled:
         keypoints[:, 2] = keypoints[:, 2].ceil()
-    return PoseRecord(entry.name, keypoints, entry.layout, size, len(people))
+    return PoseRecord(entry.name, keypoints, joints, size, len(people))
+
+
+def _people(entry: Entry, format: Format) -> tuple[Tensor, str]:
+    """Return the people of a picture, (N, K, 3) where N may be 0, and their skeleton."""
+    sizes = {3 * len(skeleton(name)): name for name in format.skeletons}
+    people = []
+    for number, values in enumerate(entry.people):
+        where = f"{entry.where}, person {number}"
+        people.append(floats(values, where))
+        if len(people[-1]) not in sizes:
+            lengths = " or ".join(f"{size} ({name})" for size, name in sizes.items())
+            raise DataError(
+                f"{where}: a person has {len(people[-1])} numbers, and {lengths} are expected; "
+                "write the file with one of these models."
+            )
+    names = sorted({sizes[len(person)] for person in people}) or [format.skeletons[0]]
+    if len(names) > 1:
+        raise DataError(f"{entry.where}: has people of {' and of '.join(names)}; keep one kind.")
+    stacked = torch.tensor(people, dtype=torch.float32).view(-1, len(skeleton(names[0])), 3)
+    if format.labelled:
+        stacked[..., 2] /= 2  # COCO's 0, 1, 2 are our 0, 0.5, 1
+    stacked[..., 2].clamp_(0, 1)
+    return stacked, names[0]

@@ -16,29 +16,33 @@ number or name in `landmark`, `landmark_id`, `landmark_name`, `id` or `index`.
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from posegen.core.errors import DataError
-from posegen.poses.formats.entry import Entry, Format, Source, floats, size_of
-from posegen.poses.layouts import MEDIAPIPE33
+from posegen.core.skeletons import MEDIAPIPE33
+from posegen.poses.formats.common import Entry, Format, size_of
 
 _HOLDERS = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark")
 _NAMES = ("name", "image", "file", "file_name", "filename", "frame", "frame_id", "frame_number")
 _LANDMARKS = ("landmark", "landmark_id", "landmark_name", "id", "index")
 _VISIBILITIES = ("visibility", "vis", "v")
 _COUNT = len(MEDIAPIPE33)
-#: MediaPipe's own name of each landmark, and its number as text -> its number.
-_NUMBER = {
-    name.replace("left_mouth_corner", "mouth_left").replace("right_mouth_corner", "mouth_right"): i
-    for i, name in enumerate(MEDIAPIPE33.joints)
-} | {str(i): i for i in range(_COUNT)}
-#: No landmark lies so many pictures away from its picture, and no person is so few pixels large.
-_LARGEST_FRACTION = 10.0
+#: MediaPipe's own names: its corners of the mouth are `mouth_left` and `mouth_right`.
+_WORDS = [
+    f"mouth_{joint.split('_')[0]}" if "mouth" in joint else joint for joint in MEDIAPIPE33.joints
+]
+_NUMBERS = {name: i for i, word in enumerate(_WORDS) for name in (word, str(i))}
+#: What the columns of a table are called, landmark by landmark; in the last, each row is of one.
+_COLUMNS = [
+    [f"{{}}{i}" for i in range(_COUNT)],
+    [f"{{}}{i + 1}" for i in range(_COUNT)],
+    [f"{word}_{{}}" for word in _WORDS],
+    ["{}"],
+]
+#: What is told of a picture beside its poses, and the poses.
+_Picture = tuple[dict[str, Any], list[Any]]
 
 
 def _is_landmark(value: Any) -> bool:
@@ -50,178 +54,132 @@ def _is_landmark(value: Any) -> bool:
 
 
 def _is_pose(value: Any) -> bool:
-    if isinstance(value, dict):
-        return len(value) == _COUNT and all(map(_is_landmark, value.values()))
-    return isinstance(value, list) and len(value) == _COUNT and all(map(_is_landmark, value))
+    marks = list(value.values()) if isinstance(value, dict) else value
+    return isinstance(marks, list) and len(marks) == _COUNT and all(map(_is_landmark, marks))
 
 
 def _poses(value: Any) -> list[Any] | None:
     """Return the poses of a picture (none, one or several), or None where `value` is no picture."""
-    if isinstance(value, dict):
-        held = [key for key in _HOLDERS if key in value]
-        if held:
-            inner = value[held[0]]
-            return [] if inner in (None, []) else _poses(inner)
     if _is_pose(value):
         return [value]
-    if isinstance(value, list) and value and all(map(_is_pose, value)):
-        return value
-    return None
+    if isinstance(value, dict):
+        held = [value[key] for key in _HOLDERS if key in value]
+        if not held:
+            return None
+        return _poses(held[0]) if held[0] else []
+    return value if isinstance(value, list) and value and all(map(_is_pose, value)) else None
 
 
-def _pictures(content: Any) -> list[tuple[str | None, Any]] | None:
-    """Return the (name, picture) of a file's content, or None where it is of another format."""
-    a_list_of_poses = isinstance(content, list) and not _is_pose(content)
-    if _poses(content) is not None and not a_list_of_poses:  # which are those of a video's frames
-        return [(None, content)]
-    items: list[tuple[str | None, Any]] = []
-    if isinstance(content, dict):
-        items = list(content.items())
-    elif isinstance(content, list):
-        items = [(None, item) for item in content]
-    return items if items and all(_poses(item) is not None for _, item in items) else None
+def _pictures(content: Any) -> list[_Picture]:
+    """Return the pictures of a JSON file's content; none where it is of another format."""
+    items: list[tuple[dict[str, Any], Any]] = [({}, content)]
+    if isinstance(content, list) and not _is_pose(content):
+        items = [({}, item) for item in content]
+    elif isinstance(content, dict) and _poses(content) is None:
+        items = [({"name": key}, item) for key, item in content.items()]
+    pictures = [
+        ({**(item if isinstance(item, dict) else {}), **name}, poses)
+        for name, item in items
+        if (poses := _poses(item)) is not None
+    ]
+    return pictures if len(pictures) == len(items) else []
 
 
-def _read_json(content: Any, source: Source) -> Iterator[Entry]:
-    pictures = _pictures(content) or []
-    for number, (key, picture) in enumerate(pictures):
-        several = len(pictures) > 1
-        facts = picture if isinstance(picture, dict) and not _is_pose(picture) else {}
-        given = next((facts[k] for k in _NAMES if k in facts), key)
-        name = _name(given, number, several, source)
-        where = f"{source.path}, {name}" if several else source.path
-        people = [_pose(pose, where) for pose in _poses(picture) or []]
-        size = size_of(facts.get("height"), facts.get("width"))
-        yield _entry(name, people, where, size)
+def _header(text: str) -> list[str]:
+    first = text.partition("\n")[0]
+    return ["_".join(cell.strip(' \r"').lower().split()) for cell in first.split(",")]
 
 
-def _name(given: Any, number: int, several: bool, source: Source) -> str:
-    if isinstance(given, str) and given and not given.isdigit():
-        return given
-    return source.numbered(number if given is None else int(given), several)
+def _columns(header: list[str]) -> list[list[tuple[str, str]]]:
+    """Return x, y and maybe visibility, each with its column, of every landmark or of a row's one.
+
+    Empty where the table is of another format.
+    """
+    for form in _COLUMNS:
+        seen = [axis for axis in _VISIBILITIES if form[0].format(axis) in header][:1]
+        columns = [[(axis, mark.format(axis)) for axis in ("x", "y", *seen)] for mark in form]
+        clear = len(form) > 1 or any(key in header for key in _LANDMARKS)
+        if clear and all(column in header for some in columns for _, column in some):
+            return columns
+    return []
 
 
-def _pose(pose: Any, where: str) -> Tensor:
-    rows = dict(enumerate(pose)) if isinstance(pose, list) else _by_number(pose, where)
-    return torch.tensor([_landmark(rows[i], f"{where}, landmark {i}") for i in range(_COUNT)])
+def _table(text: str, file: Path) -> list[_Picture]:
+    header = _header(text)
+    columns, pictures = _columns(header), dict[str, _Picture]()
+    for number, line in enumerate(text.splitlines()):
+        cells = zip(header, next(csv.reader([line])), strict=False)
+        row = {key: cell.strip() for key, cell in cells if cell.strip()}
+        if not row or number == 0:
+            continue
+        where = f"{file}, row {number + 1}"
+        pose = [
+            {axis: _number(row.get(column, ""), f"{where}: {column}") for axis, column in some}
+            for some in columns
+        ]
+        if len(pose) > 1:
+            pictures[str(number)] = {"frame_number": number - 1, **row}, [pose]
+        else:
+            landmark = next((row[key] for key in _LANDMARKS if key in row), "")
+            _, poses = pictures.setdefault(_name(row, None, file), (row, [{}]))
+            poses[0][landmark] = pose[0]
+    return list(pictures.values())
 
 
-def _by_number(pose: dict[str, Any], where: str) -> dict[int, Any]:
-    unknown = [name for name in pose if name.lower() not in _NUMBER]
+def _number(cell: str, what: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise DataError(f"{what} is not a number ({cell!r}); mend it.") from None
+
+
+def _read(content: Any, file: Path) -> Iterator[Entry]:
+    pictures = _table(content, file) if isinstance(content, str) else _pictures(content)
+    for number, (facts, poses) in enumerate(pictures):
+        name = _name(facts, number if len(pictures) > 1 else None, file)
+        where = f"{file}, {name}"
+        people = [[v for m in _in_order(pose, where) for v in _landmark(m)] for pose in poses]
+        yield Entry(name, people, where, size_of(facts.get("height"), facts.get("width")))
+
+
+def _in_order(pose: Any, where: str) -> list[Any]:
+    if isinstance(pose, list):
+        return pose
+    unknown = [name for name in pose if name.lower() not in _NUMBERS]
     if unknown:
         raise DataError(f"{where}: {unknown[0]!r} is not one of MediaPipe's landmarks; rename it.")
-    return {_NUMBER[name.lower()]: value for name, value in pose.items()}
+    marks = {_NUMBERS[name.lower()]: mark for name, mark in pose.items()}
+    if len(marks) != _COUNT:
+        raise DataError(f"{where}: has {len(marks)} landmarks, not {_COUNT}; add the others.")
+    return [marks[number] for number in range(_COUNT)]
 
 
-def _landmark(value: Any, where: str) -> list[float]:
+def _landmark(value: Any) -> list[Any]:
     if isinstance(value, dict):
-        seen = next((value[k] for k in _VISIBILITIES if value.get(k) is not None), 1.0)
-        return floats([value["x"], value["y"], seen], where)
-    numbers = floats(value, where)
-    return [numbers[0], numbers[1], numbers[3] if len(numbers) == 4 else 1.0]
+        seen = next((value[key] for key in _VISIBILITIES if value.get(key) is not None), 1.0)
+        return [value["x"], value["y"], seen]
+    return [value[0], value[1], value[3] if len(value) == 4 else 1.0]
 
 
-def _entry(name: str, people: list[Tensor], where: str, size: Any = None) -> Entry:
-    joints = torch.stack(people) if people else torch.zeros(0, _COUNT, 3)
-    joints[..., 2].clamp_(0, 1)
-    fractions = bool(joints[..., :2].abs().max() <= _LARGEST_FRACTION) if len(joints) else False
-    return Entry(name, joints, MEDIAPIPE33.name, where, size, fractions)
-
-
-def _columns(header: list[str]) -> list[tuple[str, str, str | None]] | None:
-    """Return the columns of x, y and visibility of each landmark of a wide table, or None."""
-    names = set(header)
-    for start in (0, 1):  # numbered from 0 or from 1
-        if f"x{_COUNT - 1 + start}" in names and f"x{start}" in names:
-            return [
-                (f"x{i}", f"y{i}", f"v{i}" if f"v{i}" in names else None)
-                for i in range(start, _COUNT + start)
-            ]
-    words = [name for name in _NUMBER if not name.isdigit()]
-    if all(f"{word}_x" in names and f"{word}_y" in names for word in words):
-        ends = [end for end in _VISIBILITIES if f"{words[0]}_{end}" in names]
-        return [(f"{w}_x", f"{w}_y", f"{w}_{ends[0]}" if ends else None) for w in words]
-    return None
-
-
-def _header(content: Any) -> list[str]:
-    line = content.partition("\n")[0] if isinstance(content, str) else ""
-    return [re.sub(r"\s+", "_", cell.strip().lower()) for cell in next(csv.reader([line]), [])]
-
-
-def _is_long(header: list[str]) -> bool:
-    return {"x", "y"} <= set(header) and any(key in header for key in _LANDMARKS)
+def _name(facts: dict[str, Any], number: int | None, file: Path) -> str:
+    """Return the name of a picture: the one that is given, or the file's with a number."""
+    given = next((facts[key] for key in _NAMES if facts.get(key) is not None), number)
+    if given is None:
+        return file.stem
+    return f"{file.stem}_{int(given):06d}" if str(given).isdecimal() else str(given)
 
 
 def _recognises(content: Any) -> bool:
-    if isinstance(content, str):
-        header = _header(content)
-        return _columns(header) is not None or _is_long(header)
-    return _pictures(content) is not None
-
-
-def _read(content: Any, source: Source) -> Iterator[Entry]:
-    if not isinstance(content, str):
-        return _read_json(content, source)
-    header = _header(content)
-    lines = list(csv.reader(content.splitlines()))[1:]
-    rows = [
-        (number, dict(zip(header, line, strict=False)))
-        for number, line in enumerate(lines, start=2)
-        if any(line)
-    ]
-    columns = _columns(header)
-    return _read_long(rows, source) if columns is None else _read_wide(rows, columns, source)
-
-
-_Rows = list[tuple[int, dict[str, str]]]
-
-
-def _read_wide(
-    rows: _Rows, columns: list[tuple[str, str, str | None]], source: Source
-) -> Iterator[Entry]:
-    for number, row in rows:
-        where = f"{source.path}, row {number}"
-        given = next((row[key] for key in _NAMES if row.get(key)), None)
-        name = _name(given, number - 2, True, source)
-        pose = [
-            [_cell(row, x, where), _cell(row, y, where), _cell(row, v, where) if v else 1.0]
-            for x, y, v in columns
-        ]
-        yield _entry(name, [torch.tensor(pose)], where)
-
-
-def _read_long(rows: _Rows, source: Source) -> Iterator[Entry]:
-    pictures: dict[str, dict[int, list[float]]] = {}
-    for number, row in rows:
-        where = f"{source.path}, row {number}"
-        given = next((row[key] for key in _NAMES if row.get(key)), None)
-        landmark = next(row[key] for key in _LANDMARKS if key in row).strip().lower()
-        if landmark not in _NUMBER:
-            raise DataError(f"{where}: {landmark!r} is not one of MediaPipe's landmarks; mend it.")
-        seen = next((key for key in _VISIBILITIES if key in row), None)
-        values = [_cell(row, key, where) if key else 1.0 for key in ("x", "y", seen)]
-        name = _name(given, 0, given is not None, source)
-        pictures.setdefault(name, {})[_NUMBER[landmark]] = values
-    for name, pose in pictures.items():
-        where = f"{source.path}, {name}"
-        if len(pose) != _COUNT:
-            raise DataError(f"{where}: has {len(pose)} landmarks, not {_COUNT}; add the others.")
-        yield _entry(name, [torch.tensor([pose[i] for i in range(_COUNT)])], where)
-
-
-def _cell(row: dict[str, str], key: str, where: str) -> float:
-    try:
-        return floats([float(row[key])], where)[0]
-    except (KeyError, ValueError):
-        raise DataError(f"{where}: {key} is not a number ({row.get(key)!r}); mend it.") from None
+    return bool(_columns(_header(content)) if isinstance(content, str) else _pictures(content))
 
 
 MEDIAPIPE = Format(
     name="mediapipe",
     title="MediaPipe Pose's landmarks, as JSON or CSV",
-    layouts=(MEDIAPIPE33.name,),
+    skeletons=(MEDIAPIPE33.name,),
     threshold=0.5,
     recognises=_recognises,
     read=_read,
+    # No landmark lies ten pictures away from its picture, and no person is ten pixels large.
+    fractions=10.0,
 )

@@ -8,15 +8,11 @@ COCO-WholeBody's (RTMW, DWPose).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from posegen.core.errors import DataError
-from posegen.poses.formats.entry import Entry, Format, Source, floats, together, triples
-
-_LAYOUTS = ("coco17", "wholebody133")
+from posegen.poses.formats.common import Entry, Format, floats
 
 
 def _items(content: Any) -> Any:
@@ -31,26 +27,26 @@ def _recognises(content: Any) -> bool:
     )
 
 
-def _read(content: Any, source: Source) -> Iterator[Entry]:
+def _read(content: Any, file: Path) -> Iterator[Entry]:
     items = _items(content)
     frames = [item for item in items if "instances" in item]
     if not frames:
-        yield _entry(items, source.stem, source.path)
+        yield _entry(items, file.stem, str(file))
         return
     for number, frame in enumerate(frames):
         frame_id = frame.get("frame_id", number)
-        where = f"{source.path}, frame {frame_id}"
+        where = f"{file}, frame {frame_id}"
         if type(frame_id) is not int or not isinstance(frame["instances"], list):
             raise DataError(f'{where}: needs a number "frame_id" and a list "instances".')
-        yield _entry(frame["instances"], source.numbered(frame_id), where)
+        yield _entry(frame["instances"], f"{file.stem}_{frame_id:06d}", where)
 
 
 def _entry(people: list[Any], name: str, where: str) -> Entry:
-    found = [_person(person, f"{where}, person {i}") for i, person in enumerate(people)]
-    return Entry(name, *together(found, _LAYOUTS[0], where), where)
+    read = [_person(person, f"{where}, person {i}") for i, person in enumerate(people)]
+    return Entry(name, read, where)
 
 
-def _person(person: Any, where: str) -> tuple[Tensor, str]:
+def _person(person: Any, where: str) -> list[float]:
     places = person.get("keypoints") if isinstance(person, dict) else None
     scores = floats(person.get("keypoint_scores") if places else None, f"{where}, keypoint_scores")
     if not isinstance(places, list) or len(places) != len(scores):
@@ -58,15 +54,13 @@ def _person(person: Any, where: str) -> tuple[Tensor, str]:
     pairs = [floats(place, f"{where}, keypoints")[:2] for place in places]
     if any(len(pair) != 2 for pair in pairs):
         raise DataError(f"{where}: a keypoint is not [x, y]; mend the entry.")
-    values = [value for pair, score in zip(pairs, scores, strict=True) for value in (*pair, score)]
-    keypoints, joints = triples(values, where, _LAYOUTS)
-    return torch.cat([keypoints[:, :2], keypoints[:, 2:].clamp(0, 1)], dim=1), joints
+    return [value for pair, score in zip(pairs, scores, strict=True) for value in (*pair, score)]
 
 
 MMPOSE = Format(
     name="mmpose",
     title="MMPose's inferencer and demos (RTMPose, RTMW, DWPose)",
-    layouts=_LAYOUTS,
+    skeletons=("coco17", "wholebody133"),
     threshold=0.3,
     recognises=_recognises,
     read=_read,

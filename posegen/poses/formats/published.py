@@ -7,28 +7,26 @@ same file for training, where it also checks each joint against its image's size
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-import torch
 from torch import Tensor
 
 from posegen.core.errors import DataError
-from posegen.poses.formats.entry import Entry, Format, Source, floats
-from posegen.poses.layouts import OPENPOSE18
+from posegen.core.skeletons import OPENPOSE18
+from posegen.poses.formats.common import Entry, Format
 
-HEADER = "name:keypoints_y:keypoints_x"
+ANNOTATION_HEADER = "name:keypoints_y:keypoints_x"
+_JOINTS = len(OPENPOSE18)
 
 
 def annotation_row(name: str, keypoints: Tensor, size: tuple[int, int] | None = None) -> str:
-    """Return the line of an image, without the line break.
+    """Return the line of an image with `openpose18` keypoints (18, 3), without the line break.
 
-    Args:
-        name: the image's file name.
-        keypoints: (18, 3) `openpose18`: x, y in pixels and visibility.
-        size: (H, W) of the image; a joint outside it, after rounding, is missing. Without a size it
-            may be anywhere, but -1 means missing.
+    A joint outside `size` (H, W), after rounding, is missing. Without a size it may be anywhere,
+    but -1 means missing.
 
     Raises:
         DataError: for a name with a colon or a line break, which the form has no room for.
@@ -73,15 +71,15 @@ class AnnotationWriter:
         if path.exists():
             if not resume:
                 raise DataError(f"{path}: exists; go on with it (`--resume`), or give a new name.")
-            self._look_into(_text(path))
-
-    def _look_into(self, text: str) -> None:
-        whole = text[: text.rfind("\n") + 1]
-        if whole and not _recognises(whole):
-            raise DataError(f"{self._path}, row 1: the header is not {HEADER!r}; give a new name.")
-        rows = whole.split("\n")[1:]
-        self.names.update((row.partition(":")[0].strip(), None) for row in rows if row.strip())
-        self._whole = self._path.stat().st_size - len(text[len(whole) :].encode())
+            content = path.read_bytes()
+            self._whole = content.rfind(b"\n") + 1
+            text = content[: self._whole].decode("utf-8-sig", "replace")
+            if text and not _recognises(text):
+                raise DataError(
+                    f"{path}, row 1: the header is not {ANNOTATION_HEADER!r}; give a new name."
+                )
+            rows = text.split("\n")[1:]
+            self.names.update((row.partition(":")[0].strip(), None) for row in rows if row.strip())
 
     def add(self, name: str, keypoints: Tensor, size: tuple[int, int] | None = None) -> None:
         """Write the line of an image; see `annotation_row`."""
@@ -97,7 +95,7 @@ class AnnotationWriter:
         file = self._path.open("a", encoding="utf-8", newline="\n")
         file.truncate(self._whole)
         if not self._whole:
-            file.write(f"{HEADER}\n")
+            file.write(f"{ANNOTATION_HEADER}\n")
         return file
 
     def __enter__(self) -> AnnotationWriter:
@@ -108,55 +106,52 @@ class AnnotationWriter:
             self._file.close()
 
 
-def _text(path: Path) -> str:
+def parse_row(line: str, where: str) -> tuple[str, array[float], array[float]]:
+    """Return an image's name, and y and x of all its joints.
+
+    Raises:
+        DataError: saying what is wrong with the row.
+    """
+    fields = line.split(":")
+    if len(fields) != 3:
+        raise DataError(
+            f"{where}: has {len(fields)} fields between colons, not 3; write {ANNOTATION_HEADER!r}."
+        )
+    y, x = _numbers(fields[1], "keypoints_y", where), _numbers(fields[2], "keypoints_x", where)
+    return fields[0].strip(), y, x
+
+
+def _numbers(text: str, field: str, where: str) -> array[float]:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); replace it.") from None
-
-
-def _squeezed(line: str) -> str:
-    return "".join(line.split())
+        values = array("d", json.loads(text))
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        values = array("d")
+    if len(values) != _JOINTS:
+        raise DataError(
+            f"{where}: {field} is not a list of {_JOINTS} numbers ({text.strip()[:40]!r}); write "
+            "them in square brackets, -1 for a missing joint."
+        )
+    return values
 
 
 def _recognises(content: Any) -> bool:
-    return isinstance(content, str) and _squeezed(content.partition("\n")[0]) == HEADER
+    return isinstance(content, str) and "".join(content.split("\n")[0].split()) == ANNOTATION_HEADER
 
 
-def _read(content: Any, source: Source) -> Iterator[Entry]:
+def _read(content: Any, file: Path) -> Iterator[Entry]:
     for row, line in enumerate(content.split("\n")[1:], start=2):
-        if not line.strip():
-            continue
-        where = f"{source.path}, row {row}"
-        fields = line.split(":")
-        if len(fields) != 3:
-            raise DataError(
-                f"{where}: has {len(fields)} fields between colons, not 3; write {HEADER!r}."
-            )
-        y, x = (_axis(text, where) for text in fields[1:])
-        seen = ((x != -1) & (y != -1)).float()
-        people = torch.stack([x, y, seen], dim=-1)[None]
-        yield Entry(fields[0].strip(), people, OPENPOSE18.name, where)
-
-
-def _axis(text: str, where: str) -> Tensor:
-    try:
-        values = json.loads(text)
-    except ValueError:
-        values = text.strip()
-    numbers = floats(values, where)
-    if len(numbers) != len(OPENPOSE18):
-        raise DataError(
-            f"{where}: a list has {len(numbers)} numbers, not {len(OPENPOSE18)}; write one for "
-            "each joint, -1 for a missing one."
-        )
-    return torch.tensor(numbers)
+        if line.strip():
+            where = f"{file}, row {row}"
+            name, ys, xs = parse_row(line, where)
+            places = zip(xs, ys, strict=True)
+            person = [v for x, y in places for v in (x, y, float(x != -1 and y != -1))]
+            yield Entry(name, [person], where)
 
 
 PUBLISHED = Format(
     name="published",
     title="the published annotation CSV",
-    layouts=(OPENPOSE18.name,),
+    skeletons=(OPENPOSE18.name,),
     threshold=0.0,
     recognises=_recognises,
     read=_read,

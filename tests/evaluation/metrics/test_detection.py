@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torchvision.models.detection import ssd300_vgg16
 
-from posegen.core import DataError, WeightsError
+from posegen.core import WeightsError
 from posegen.evaluation.metrics.config import DetectionScoreConfig
 from posegen.evaluation.metrics.detection import PERSON, PUBLISHED, DetectionScore
-from posegen.evaluation.metrics.names import key_of, pair_key
+from posegen.evaluation.metrics.tables import pair_key
 
 
 @pytest.fixture(scope="session")
@@ -83,71 +81,12 @@ def test_missing_weights_name_file_digest_and_option(offline):
     assert "`--set ds.weights=FILE`" in message
 
 
-# Confidences from a file
-
-
-def given(tmp_path, text):
-    path = tmp_path / "confidences.csv"
-    path.write_text(text, encoding="utf-8")
-    return DetectionScore(DetectionScoreConfig(confidences=path))
-
-
-def named(images, sources, targets):
-    return replace(images, source_names=sources, target_names=targets, source=images.target)
-
-
-def test_confidences_are_found_by_the_names_of_pairs(tmp_path, images, offline):
-    text = "name,confidence\na.jpg___b.jpg_vis.png,0.25\nc___d.png,0.75\nx_2_y_vis.jpg,1\n"
-    metric = given(tmp_path, text)
-    metric.update(named(images, ["c.jpg", "a.jpg"], ["d.jpg", "b.jpg"]))
-    assert metric.per_image().tolist() == [0.75, 0.25]
-    metric.update(named(images, ["x", "x"], ["y", "y"]))
-    assert metric.compute().item() == pytest.approx(0.75)
-    assert "confidences.csv" in metric.describe()
-
-
-def test_a_pair_that_the_file_has_not(tmp_path, images):
-    metric = given(tmp_path, "name,confidence\na___b,0.5\n")
-    with pytest.raises(DataError, match=r"confidences\.csv: has no row for the pair a\.jpg___e"):
-        metric.update(named(images, ["a.jpg", "a.jpg"], ["b", "e"]))
-    with pytest.raises(DataError, match="found by name, and these pairs have none"):
-        metric.update(replace(images, source=None))
-
-
-def test_the_baseline_is_not_what_the_file_is_about(tmp_path, images):
-    metric = given(tmp_path, "name,confidence\na___b,0.5\n")
-    batch = named(images, ["a", "a"], ["b", "b"])
-    with pytest.raises(DataError, match="not of the copied sources"):
-        metric.update(replace(batch, generated=batch.source))
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("", "first line must be the header"),
-        ("name,score\na___b,1\n", "first line must be the header"),
-        ("name,confidence\na___b,1.5\n", r"line 2: '1\.5' is not a number from 0 to 1"),
-        ("name,confidence\na___b,nan\n", "line 2: 'nan' is not a number"),
-        ("name,confidence\na___b\n", "line 2: None is not a number"),
-        ("name,confidence\na___b,1\na.png___b_vis,0\n", "line 3: .* is there twice"),
-    ],
-)
-def test_malformed_files(tmp_path, text, reason):
-    with pytest.raises(DataError, match=reason):
-        given(tmp_path, text)
-
-
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"none\.csv: cannot be read"):
-        DetectionScore(DetectionScoreConfig(confidences=tmp_path / "none.csv"))
-
-
 @pytest.mark.parametrize(
     "name",
     ["a.jpg___b/c.jpg_vis.png", "a___bc.png", "a___bc", "a.jpg___b_c.jpg", "a_2_bc_vis.jpg"],
 )
 def test_names_of_one_pair(name):
-    assert pair_key(name) == key_of("a.jpg", "b/c.jpg") == ("a", "bc")
+    assert pair_key(name) == ("a", "bc")
 
 
 def test_a_name_without_a_source():

@@ -127,7 +127,7 @@ def test_the_other_networks_file(tf_weights, torchvision_weights):
     assert str(caught.value).endswith(
         "give inception_v3_google-0cc3c7bd.pth with `--set fid.weights=FILE`."
     )
-    with pytest.raises(WeightsError, match=r"not TensorFlow's .* it also has 'AuxLogits"):
+    with pytest.raises(WeightsError, match=r"not TensorFlow's .*AuxLogits"):
         Inception("tf", torchvision_weights, TF_OPTION)
 
 
@@ -135,10 +135,10 @@ def test_a_file_with_a_tensor_missing_or_misshapen(tf_weights, tmp_path):
     state = torch.load(tf_weights, weights_only=True)
     weight = state.pop("Mixed_5b.branch1x1.conv.weight")
     torch.save(state, tmp_path / "bad.pth")
-    with pytest.raises(WeightsError, match=r"bad\.pth: .*no 'Mixed_5b\.branch1x1\.conv\.weight'"):
+    with pytest.raises(WeightsError, match=r"bad\.pth: .*Missing key.*Mixed_5b\.branch1x1"):
         Inception("tf", tmp_path / "bad.pth", TF_OPTION)
     torch.save({**state, "Mixed_5b.branch1x1.conv.weight": weight[:, :5]}, tmp_path / "bad.pth")
-    with pytest.raises(WeightsError, match="is 64×5×1×1 and must be 64×192×1×1"):
+    with pytest.raises(WeightsError, match=r"size mismatch for Mixed_5b\.branch1x1"):
         Inception("tf", tmp_path / "bad.pth", TF_OPTION)
 
 

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from posegen.core import ConfigError, DataError, Kind, PluginError, ScoredBatch
+from posegen.core import Batch, ConfigError, DataError, Kind, PluginError
 from posegen.evaluation.metrics.config import PCKhConfig
-from posegen.evaluation.metrics.keypoint_table import KeypointTable
 from posegen.evaluation.metrics.keypoints import PCKh, count_joints, head_boxes
+from posegen.evaluation.metrics.tables import KeypointTable
 from posegen.plugins import component_config, registry
 from posegen.poses.conversions import convert
 
@@ -16,8 +16,10 @@ DETECTOR = """
 import torch
 from posegen.core import DetectorSpec, PoseDetector, hookimpl
 
+
+
 class Corner(PoseDetector):
-    layout = "openpose18"
+    skeleton = "openpose18"
 
     def __init__(self, config):
         pass
@@ -33,7 +35,7 @@ class Corner(PoseDetector):
         return found
 
 class Coco(Corner):
-    layout = "coco17"
+    skeleton = "coco17"
 
     def __call__(self, images):
         return [people[:, :17] for people in super().__call__(images)]
@@ -41,10 +43,21 @@ class Coco(Corner):
 @hookimpl
 def posegen_detectors():
     return [
-        DetectorSpec(name=name.lower(), summary="x", target=f"corner_detector:{name}", contract=1)
+        DetectorSpec(name=name.lower(), summary="x", target=f"corner_detector:{name}", contract=2)
         for name in ("Corner", "Coco")
     ]
 """
+
+
+def as_batch(generated, target, *, first=0, total=0, source_names=(), target_names=(), **tensors):
+    tensors = {name: value for name, value in tensors.items() if value is not None}
+    return Batch(
+        {"generated": generated, "target": target, **tensors},
+        first=first,
+        total=total,
+        source_names=source_names,
+        target_names=target_names,
+    )
 
 
 @pytest.fixture
@@ -90,7 +103,7 @@ def batch(target, names=(("a.jpg", "b.jpg"),), levels=None):
     generated = torch.zeros(count, 3, 48, 48, dtype=torch.uint8)
     if levels is not None:
         generated += torch.tensor(levels, dtype=torch.uint8).view(-1, 1, 1, 1)
-    return ScoredBatch(
+    return as_batch(
         generated,
         torch.zeros_like(generated),
         target_keypoints=target,
@@ -178,7 +191,7 @@ def test_pairs_are_found_under_their_published_names(table, name):
     found = KeypointTable(table(row("x___b", person(3)), row(name, person(4))))
     expected = person(4)
     for source, target in (("a_1.jpg", "b.jpg"), ("a_1", "b")):
-        assert torch.equal(found.of_pair(source, target, (48, 48)), expected)
+        assert torch.equal(found(batch(person()[None], [(source, target)]))[0], expected)
 
 
 def test_what_is_wrong_with_a_file_is_said(table, tmp_path):
@@ -192,7 +205,7 @@ def test_what_is_wrong_with_a_file_is_said(table, tmp_path):
     metric = PCKh(PCKhConfig(keypoints=table(row("a___c", person()))))
     with pytest.raises(DataError, match=r"no row for the pair a\.jpg___b\.jpg; add it"):
         metric.update(batch(person()[None]))
-    with pytest.raises(ConfigError, match=r"pairs have none; .* `--set pckh\.detector=NAME`"):
+    with pytest.raises(DataError, match=r"pairs have none; `--set pckh\.detector=NAME`"):
         metric.update(batch(person()[None], ()))
     outside = person()
     outside[5, 0] = 50
@@ -204,13 +217,9 @@ def test_what_is_wrong_with_a_file_is_said(table, tmp_path):
 def test_a_file_is_not_taken_for_copies_of_the_sources(table):
     metric = PCKh(PCKhConfig(keypoints=table(row("a___b", person()))))
     copied = batch(person()[None], levels=[7])
-    copied = ScoredBatch(**{**fields(copied), "source": copied.generated.clone()})
-    with pytest.raises(ConfigError, match="these are copies of the sources"):
+    copied = copied.having(source=copied.generated.clone())
+    with pytest.raises(DataError, match=r"not of the copied sources; `--set pckh\.detector=NAME`"):
         metric.update(copied)
-
-
-def fields(batch):
-    return {key: value for key, value in vars(batch).items() if not key.startswith("_")}
 
 
 def test_a_detector_finds_the_best_person(detectors):
@@ -223,7 +232,7 @@ def test_a_detector_finds_the_best_person(detectors):
     assert metric.describe().startswith("keypoints by corner, α 0.5")
 
 
-def test_a_detector_of_another_layout_is_converted(detectors):
+def test_a_detector_of_another_skeleton_is_converted(detectors):
     found = PCKh(PCKhConfig(detector="coco")).find(batch(person()[None], levels=[9]))
     own = torch.stack([torch.arange(17.0), torch.full((17,), 9.0), torch.ones(17)], 1)
     assert torch.equal(found[0], convert(own, "coco17", "openpose18"))
@@ -243,10 +252,11 @@ def test_keypoints_must_come_from_somewhere_and_from_one_place(table):
         PCKh(PCKhConfig(keypoints=table(), detector="corner"))
 
 
-def test_targets_need_keypoints_of_the_layout(table):
+def test_targets_need_keypoints_of_the_skeleton(table):
     metric = PCKh(PCKhConfig(keypoints=table(row("a___b", person()))))
+    images = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
     with pytest.raises(ConfigError, match=r"pckh needs the targets' keypoints .* `--data`"):
-        metric.update(ScoredBatch(**{**fields(batch(person()[None])), "target_keypoints": None}))
+        metric.update(as_batch(images, images))
     with pytest.raises(ConfigError, match="joints of openpose18 and these targets have 17"):
         metric.update(batch(person()[None, :17]))
 

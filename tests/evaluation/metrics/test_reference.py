@@ -7,9 +7,9 @@ from torch.nn.functional import interpolate
 
 from posegen.core import Config, DataError, Pair, PairDataset
 from posegen.evaluation.metrics.reference import (
-    DatasetImages,
-    FolderImages,
     Kept,
+    dataset_images,
+    folder_images,
     without_tail,
 )
 
@@ -55,11 +55,10 @@ class Two(PairDataset):
 # A folder
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_the_pictures_of_a_folder_in_the_order_of_their_names(folder, images, workers):
+def test_the_pictures_of_a_folder_in_the_order_of_their_names(folder, images):
     (folder / "notes.txt").write_text("not a picture")
     before = torch.random.get_rng_state()
-    parts = list(FolderImages(folder, batch_size=3, workers=workers))
+    parts = list(folder_images(folder, batch_size=3))
     assert torch.equal(before, torch.random.get_rng_state())
     assert [len(part) for part in parts] == [3, 3, 1]
     assert torch.equal(torch.cat(parts), images)
@@ -68,29 +67,27 @@ def test_the_pictures_of_a_folder_in_the_order_of_their_names(folder, images, wo
 def test_endings_in_capitals_and_grey_pictures(tmp_path, images):
     folder = save(tmp_path / "real", images[:1], ".JPG")
     Image.new("L", (8, 12), 90).save(folder / "grey.png")
-    (whole,) = FolderImages(folder)
+    (whole,) = folder_images(folder)
     assert whole.shape == (2, 3, 12, 8)
     assert (whole[1] == 90).all()
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_preparation(folder, images, workers):
-    parts = list(FolderImages(folder, prepare=halved, workers=workers, batch_size=4))
+def test_preparation(folder, images):
+    parts = list(folder_images(folder, prepare=halved, batch_size=4))
     assert torch.equal(torch.cat(parts), halved(images))
 
 
 def test_preparation_brings_pictures_to_one_size(folder, natural):
     Image.fromarray(natural(3, 1, (20, 20))[0].permute(1, 2, 0).numpy()).save(folder / "9.png")
-    assert len(torch.cat(list(FolderImages(folder, prepare=halved)))) == 8
+    assert len(torch.cat(list(folder_images(folder, prepare=halved)))) == 8
     with pytest.raises(DataError, match=r"9\.png: the reference image is 20×20 .* first one 12×8"):
-        list(FolderImages(folder))
+        list(folder_images(folder))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_damaged_picture_is_named_in_one_sentence(folder, workers):
+def test_a_damaged_picture_is_named_in_one_sentence(folder):
     (folder / "002.png").write_bytes((folder / "002.png").read_bytes()[:60])
     with pytest.raises(DataError) as caught:
-        list(FolderImages(folder, workers=workers))
+        list(folder_images(folder))
     assert str(caught.value).startswith(f"{folder / '002.png'}: cannot be decoded as a picture; ")
     assert "\n" not in str(caught.value)
 
@@ -100,20 +97,20 @@ def test_an_error_of_the_preparation_names_the_picture(folder):
         raise DataError("too small.")
 
     with pytest.raises(DataError, match=r"000\.png: too small\."):
-        list(FolderImages(folder, prepare=fail))
+        list(folder_images(folder, prepare=fail))
 
 
 def test_folders_that_hold_nothing(tmp_path):
     with pytest.raises(DataError, match="nowhere: no such folder"):
-        FolderImages(tmp_path / "nowhere")
+        folder_images(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty: holds no picture"):
-        FolderImages(tmp_path / "empty")
+        folder_images(tmp_path / "empty")
 
 
 def test_a_folders_digest_is_of_names_contents_and_preparation(folder, tmp_path, images):
     def digest(path, **options):
-        return FolderImages(path, **options).digest
+        return folder_images(path, **options).digest
 
     first = digest(folder)
     assert len(first) == 64
@@ -130,29 +127,29 @@ def test_a_folders_digest_is_of_names_contents_and_preparation(folder, tmp_path,
 
 
 def test_the_images_of_a_data_set_each_once(images):
-    parts = list(DatasetImages(Two(images), batch_size=4))
+    parts = list(dataset_images(Two(images), batch_size=4))
     assert [len(part) for part in parts] == [4, 3]
     assert torch.equal(torch.cat(parts), images)
-    (whole,) = DatasetImages(Two(images), prepare=halved)
+    (whole,) = dataset_images(Two(images), prepare=halved)
     assert torch.equal(whole, halved(images))
 
 
 def test_a_data_sets_digest_is_of_names_pixels_and_preparation(images):
-    first = DatasetImages(Two(images)).digest
-    assert DatasetImages(Two(images.clone()), batch_size=1).digest == first
-    assert DatasetImages(Two(images), preparation="halved").digest != first
+    first = dataset_images(Two(images)).digest
+    assert dataset_images(Two(images.clone()), batch_size=1).digest == first
+    assert dataset_images(Two(images), preparation="halved").digest != first
     changed = images.clone()
     changed[3, 0, 0, 0] ^= 1
-    assert DatasetImages(Two(changed)).digest != first
-    assert DatasetImages(Two(images.transpose(2, 3).reshape(images.shape))).digest != first
+    assert dataset_images(Two(changed)).digest != first
+    assert dataset_images(Two(images.transpose(2, 3).reshape(images.shape))).digest != first
     turned = images.reshape(7, 3, 8, 12)  # the same bytes in another shape
-    assert DatasetImages(Two(turned)).digest != first
+    assert dataset_images(Two(turned)).digest != first
 
 
 def test_images_of_several_sizes(images, natural):
     mixed = [*images, natural(2, 1, (9, 9))[0]]
     with pytest.raises(DataError, match="p7: the reference image is 9×9"):
-        list(DatasetImages(Two(mixed)))
+        list(dataset_images(Two(mixed)))
 
 
 # What is kept
@@ -160,13 +157,13 @@ def test_images_of_several_sizes(images, natural):
 
 def test_kept_tensors_are_of_all_that_they_depend_on(cache):
     kept = Kept("a" * 64, ("tf", "tf1", "b" * 64))
-    kept.write("moments", {"moments": torch.arange(3.0)}, drop_last=64)
-    assert kept.read("moments", drop_last=64)["moments"].tolist() == [0, 1, 2]
+    kept.write("moments", torch.arange(3.0), drop_last=64)
+    assert kept.read("moments", drop_last=64).tolist() == [0, 1, 2]
     for other in (
         kept.read("moments", drop_last=0),
         kept.read("features", drop_last=64),
-        Kept("c" * 64, kept.network).read("moments", drop_last=64),
-        Kept(kept.reference, ("tf", "bilinear", "b" * 64)).read("moments", drop_last=64),
+        Kept("c" * 64, ("tf", "tf1", "b" * 64)).read("moments", drop_last=64),
+        Kept("a" * 64, ("tf", "bilinear", "b" * 64)).read("moments", drop_last=64),
     ):
         assert other is None
     (file,) = cache.iterdir()
@@ -176,7 +173,7 @@ def test_kept_tensors_are_of_all_that_they_depend_on(cache):
 def test_they_are_kept_at_home_where_nothing_else_is_said(tmp_path, monkeypatch):
     monkeypatch.delenv("POSEGEN_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    Kept("a", ("b",)).write("features", {"features": torch.zeros(1)})
+    Kept("a", ("b",)).write("features", torch.zeros(1))
     assert len(list((tmp_path / ".cache" / "posegen" / "features").iterdir())) == 1
 
 

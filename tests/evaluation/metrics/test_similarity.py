@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
-from posegen.core import ConfigError, Kind, ScoredBatch
+from posegen.core import Batch, ConfigError, Kind
 from posegen.evaluation.metrics import similarity
 from posegen.evaluation.metrics.config import MaskSSIMConfig, SSIMConfig
 from posegen.evaluation.metrics.masks import body_mask
@@ -206,6 +206,17 @@ def test_the_line_in_a_report_follows_the_options():
     assert "the data set's body mask" in MaskSSIM(MaskSSIMConfig(mask="data")).describe()
 
 
+def as_batch(generated, target, *, first=0, total=0, source_names=(), target_names=(), **tensors):
+    tensors = {name: value for name, value in tensors.items() if value is not None}
+    return Batch(
+        {"generated": generated, "target": target, **tensors},
+        first=first,
+        total=total,
+        source_names=source_names,
+        target_names=target_names,
+    )
+
+
 @pytest.fixture
 def people(natural):
     """Three pairs with keypoints, the last of nobody, and with masks."""
@@ -215,7 +226,7 @@ def people(natural):
     mask = torch.zeros(3, 1, 48, 48)
     mask[0, :, 5:40, 7:30] = 1
     mask[1, :, :, 20:] = 1
-    return ScoredBatch(
+    return as_batch(
         natural(5, 3, (48, 48)),
         natural(0, 3, (48, 48)),
         target_keypoints=keypoints,
@@ -253,9 +264,9 @@ def test_two_ssims_of_a_batch_draw_one_mask(people, monkeypatch):
 def test_mask_ssim_says_what_is_missing(natural):
     image = natural(0, 1, (20, 20))
     with pytest.raises(ConfigError, match=r"mask-ssim needs the targets' keypoints .* `--data`"):
-        MaskSSIM(MaskSSIMConfig()).update(ScoredBatch(image, image))
+        MaskSSIM(MaskSSIMConfig()).update(as_batch(image, image))
     with pytest.raises(ConfigError, match="mask-ssim needs body masks and this data set has none"):
-        MaskSSIM(MaskSSIMConfig(mask="data")).update(ScoredBatch(image, image))
-    other = ScoredBatch(image, image, target_keypoints=torch.zeros(1, 17, 3))
+        MaskSSIM(MaskSSIMConfig(mask="data")).update(as_batch(image, image))
+    other = as_batch(image, image, target_keypoints=torch.zeros(1, 17, 3))
     with pytest.raises(ConfigError, match="18 joints of openpose18 and these targets have 17"):
         MaskSSIM(MaskSSIMConfig()).update(other)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from posegen.core import Kind
-from posegen.evaluation.protocols import Column, Pad, Protocol, Resize, Variant, choose, load, names
+from posegen.evaluation.protocols.loading import choose, load, names
+from posegen.evaluation.protocols.schema import Column, Pad, Protocol, Resize, Variant
 from posegen.plugins import component_config, registry
 
 SIZES = {"market": (128, 64), "crop": (256, 176), "square": (256, 256), "large": (512, 352)}

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from posegen.core import ConfigError
-from posegen.evaluation.protocols import (
-    Pad,
-    Resize,
+from posegen.evaluation.protocols.loading import (
     choose,
     definition,
     digest,
@@ -18,6 +16,7 @@ from posegen.evaluation.protocols import (
     names,
     parse,
 )
+from posegen.evaluation.protocols.schema import Pad, Resize
 
 HEAD = 'name = "mine"\nversion = 2\nsummary = "s"\nsource = "me"\n'
 VARIANT = '[[variants]]\nname = "{}"\nsummary = "s"\n'
@@ -109,11 +108,11 @@ def test_unreadable_file(tmp_path: Path) -> None:
         ),
         (
             HEAD + VARIANT.format("v") + COLUMN.format("x") + COLUMN.format("x"),
-            r"variants\.v\.columns: two columns are named 'x'",
+            r"variants\.v\.columns: two of them are named 'x'",
         ),
         (
             HEAD + 2 * (VARIANT.format("v") + COLUMN.format("x")),
-            r"variants: two variants are named 'v'",
+            r"variants: two of them are named 'v'",
         ),
         (
             HEAD
@@ -122,7 +121,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
             + VARIANT.format("w")
             + 'like = "v"\n'
             + 2 * COLUMN.format("x"),
-            r"variants\.w\.columns: two columns are named 'x'",
+            r"variants\.w\.columns: two of them are named 'x'",
         ),
         (
             HEAD + VARIANT.format("v") + "prepare = []\n" + COLUMN.format("x") + "prepare = 5\n",
@@ -175,13 +174,13 @@ def test_like_and_prepare(written) -> None:
     base, other, bare = protocol.variants
     assert [v.size for v in protocol.variants] == [(8, 8), (9, 9), (9, 9)]
     assert [c.name for c in base.columns] == ["x", "y"]
-    assert base.columns[0].prepare == (Pad(left=1),)
-    assert base.columns[1].prepare == (Pad(left=1), Pad(left=2))
+    assert base.steps(base.columns[0]) == (Pad(left=1),)
+    assert base.steps(base.columns[1]) == (Pad(left=1), Pad(left=2))
     assert [c.name for c in other.columns] == ["x", "y", "z"]
     assert (other.columns[0].drop_last, other.columns[0].options) == (5, {"taps": 7})
     assert other.columns[1:][0] == base.columns[1]
-    assert other.columns[2].prepare == (Pad(left=1),)
-    assert [c.prepare for c in bare.columns] == [(), (Pad(left=2),), ()]
+    assert other.steps(other.columns[2]) == (Pad(left=1),)
+    assert [bare.steps(c) for c in bare.columns] == [(), (Pad(left=2),), ()]
 
 
 def test_choose_by_size_and_by_name() -> None:
@@ -238,7 +237,7 @@ def test_digest() -> None:
 
 def test_no_torch_is_imported() -> None:
     code = (
-        "import sys; from posegen.evaluation.protocols import load, names; "
+        "import sys; from posegen.evaluation.protocols.loading import load, names; "
         "[load(name) for name in names()]; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from posegen.core import DataError, ScoredBatch
+from posegen.core import Batch, DataError
 from posegen.data.loading import to_uint8
-from posegen.evaluation.protocols import Crop, Pad, Resize
 from posegen.evaluation.protocols.prepare import as_saved, prepare, prepare_images, to_8bit
+from posegen.evaluation.protocols.schema import Crop, Pad, Resize
 
 PILLOW = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
 #: High-resolution DeepFashion to 256×176, GFLA's square to 256×176, and an enlargement.
@@ -23,8 +23,8 @@ def arrays(images: Tensor) -> np.ndarray:
     return images.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def batch(generated: Tensor, target: Tensor, **more: object) -> ScoredBatch:
-    return ScoredBatch(generated, target, **more)
+def batch(generated: Tensor, target: Tensor, names=(), **more: Tensor) -> Batch:
+    return Batch({"generated": generated, "target": target, **more}, target_names=names)
 
 
 @pytest.mark.parametrize(("old", "new"), SIZES)
@@ -148,11 +148,12 @@ def _border(images: Tensor) -> Tensor:
 
 def test_what_a_batch_says_is_kept(natural: Callable[..., Tensor]) -> None:
     images = natural(7, 2, (8, 6))
-    given = batch(images, images, target_names=["a", "b"], first=4, total=9)
+    given = batch(images, images, ["a", "b"])
+    given.first, given.total = 4, 9
     given.once("key", lambda: "of the unprepared pictures")
     found = prepare(given, [Pad(left=1)])
     assert (found.target_names, found.first, found.total) == (["a", "b"], 4, 9)
-    assert found.source is found.target_mask is found.target_keypoints is None
+    assert list(found.tensors) == ["generated", "target"]
     assert found.once("key", lambda: "anew") == "anew"
     assert prepare(given, ()) is given
 
@@ -169,7 +170,7 @@ def test_two_sizes_become_one(natural: Callable[..., Tensor]) -> None:
 def test_two_sizes_without_a_resize(natural: Callable[..., Tensor], steps) -> None:
     pictures = natural(8, 2, (16, 16)), natural(9, 2, (16, 12))
     with pytest.raises(DataError, match=r"generated pictures are 16×1[67] .*targets 16×1[23] "):
-        prepare(batch(*pictures, target_names=["a", "b"]), steps)
+        prepare(batch(*pictures, ["a", "b"]), steps)
 
 
 def test_crop_of_a_small_picture(natural: Callable[..., Tensor]) -> None:

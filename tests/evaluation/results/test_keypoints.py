@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from posegen.core import DataError
-from posegen.evaluation.results import open_results
 from posegen.evaluation.results.keypoints import keypoints_of
+from posegen.evaluation.results.reading import open_results
 
 HEADER = "name:keypoints_y:keypoints_x\n"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from posegen.core import ConfigError
-from posegen.evaluation.results import LAYOUTS, find_layout, layout_names
+from posegen.evaluation.results.layouts import LAYOUTS, find_layout
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_other_names(layout: str, stem: str) -> None:
 
 
 def test_examples_fit_their_layouts() -> None:
-    from posegen.evaluation.results.names import stem
+    from posegen.evaluation.results.files import stem
 
     for layout in LAYOUTS.values():
         source, target = layout.parse(stem(layout.example)) or ("", "")
@@ -83,7 +83,3 @@ def test_own_expression() -> None:
 def test_unusable_layouts(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         find_layout(text)
-
-
-def test_listed_names_are_found() -> None:
-    assert [find_layout(name).name for name in layout_names()] == layout_names()

@@ -10,7 +10,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from posegen.core import ConfigError, DataError
-from posegen.evaluation.results import ResultsFolder, Unmatched, open_results
+from posegen.evaluation.results.matching import Unmatched
+from posegen.evaluation.results.reading import ResultsFolder, open_results
 
 Save = Callable[..., Path]
 Picture = Callable[..., np.ndarray]
@@ -39,7 +40,7 @@ def test_five_panels(save: Save, picture: Picture, tmp_path: Path) -> None:
     assert torch.equal(item.target, chw(panels[2]))
     assert torch.equal(item.generated, chw(panels[4]))
     assert (item.source_name, item.target_name) == ("a.jpg", "b.jpg")
-    assert item.target_keypoints is item.target_mask is None
+    assert item.target_keypoints is None
 
 
 def test_three_panels(save: Save, picture: Picture, tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_listed_pairs(save: Save, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, r"pairs\.csv: no such file"),
+        (None, r"pairs\.csv: cannot be read as UTF-8 text \(.*No such file"),
         ("a,b\n", r"pairs\.csv, row 1: the header must be 'from,to'"),
         ("", r"pairs\.csv, row 1: the header must be 'from,to'"),
         ("from,to\na,b\na\n", r"pairs\.csv, row 3: has 1 fields"),
@@ -226,25 +227,16 @@ def test_panels_that_do_not_divide(save: Save, picture: Picture, tmp_path: Path)
         open_results(tmp_path / "r", "patn-panels")
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [
-        ("L", "is a grey picture"),
-        ("RGBA", "has an alpha channel"),
-        ("P", "has a palette"),
-        ("I;16", "has 16 bits"),
-        ("1", "is black and white"),
-    ],
-)
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16", "1"])
 @pytest.mark.parametrize("where", ["r", "t"])
-def test_pictures_that_are_not_rgb(save: Save, tmp_path: Path, mode, words, where) -> None:
+def test_pictures_that_are_not_rgb(save: Save, tmp_path: Path, mode, where) -> None:
     save("r/1.png")
     save("t/1.png")
     if mode == "I;16":
         Image.fromarray(np.zeros((8, 6), dtype=np.uint16)).save(tmp_path / where / "1.png")
     else:
         Image.new(mode, (6, 8)).save(tmp_path / where / "1.png")
-    with pytest.raises(DataError, match=rf"{where}/1\.png: {words}, and scores are of 8-bit RGB"):
+    with pytest.raises(DataError, match=rf"{where}/1\.png: .* of the kind {mode}, and scores are"):
         open_results(tmp_path / "r", "parallel", tmp_path / "t")
 
 
@@ -294,17 +286,3 @@ def test_loading_processes(save: Save, tmp_path: Path) -> None:
     results = open_results(tmp_path / "r", "parallel", tmp_path / "t")
     loader = DataLoader(results, batch_size=3, num_workers=1, collate_fn=list)
     assert [[item.target_name for item in items] for items in loader] == [["0", "1", "2"], ["3"]]
-
-
-def test_digest_is_of_the_content(save: Save, tmp_path: Path) -> None:
-    save("r/1.png", 1)
-    save("t/1.png", 2)
-
-    def digest() -> str:
-        return open_results(tmp_path / "r", "parallel", tmp_path / "t").digest()
-
-    first = digest()
-    save("t/2.png", 3)  # has no result: is not read
-    assert digest() == first
-    save("t/1.png", 3)
-    assert digest() != first

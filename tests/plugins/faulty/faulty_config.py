@@ -41,3 +41,11 @@ class WithExample(Config):
 
 class NeedsFile(Config):
     root: Path = Field(description="the folder")
+
+
+class Steps(Config):
+    steps: int = Field(2, ge=1, description="how often it is refined")
+
+
+class NoDefaultSteps(Config):
+    steps: int = Field(ge=1, description="how often it is refined")

@@ -9,59 +9,86 @@ from torch import Tensor, nn
 
 from posegen.core import Config, Discriminator, TaskInfo
 
+Inputs = dict[str, Tensor]
+
 
 class Good(Discriminator):
-    conditions: Any = ("source", "target_pose")
+    inputs: Any = ("source", "target_pose")
 
     def __init__(self, config: Config, task: TaskInfo) -> None:
         super().__init__(config, task)
-        self.first = nn.Conv2d(3 + task.channels(self.conditions), 8, 4, stride=2)
+        self.first = nn.Conv2d(3 + task.channels(self.inputs), 8, 4, stride=2)
         self.last = nn.Conv2d(8, 1, 4, stride=2)
 
-    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
-        return self.last(self.first(torch.cat([image, condition], dim=1)).relu())
+    def forward(self, image: Tensor, **inputs: Tensor) -> Tensor:
+        joined = torch.cat([image, *(inputs[name] for name in self.inputs)], dim=1)
+        return self.last(self.first(joined).relu())
 
 
-class NoConditions(Good):
-    conditions = ()
+class Parsed(Good):
+    """Good where a data set adds a map."""
 
+    inputs = ("source", "target_parts")
+
+
+class Unconditional(Good):
+    """Good: sees the image alone."""
+
+    inputs = ()
+
+
+class NoInputs(Good):
     def __init__(self, config: Config, task: TaskInfo) -> None:
         super().__init__(config, task)
+        self.inputs = None
+
+
+class Misnamed(Good):
+    def __init__(self, config: Config, task: TaskInfo) -> None:
+        super().__init__(config, task)
+        self.inputs = ("source", "target_poze")
 
 
 class OneScore(Good):
-    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
-        return super().forward(image, condition).mean()
+    def forward(self, image: Tensor, **inputs: Tensor) -> Tensor:
+        return super().forward(image, **inputs).mean()
 
 
 class Sigmoid(Good):
-    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
-        return super().forward(image, condition).sigmoid()
+    def forward(self, image: Tensor, **inputs: Tensor) -> Tensor:
+        return super().forward(image, **inputs).sigmoid()
 
 
 class DetachedImage(Good):
-    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
-        return super().forward(image.detach(), condition)
+    def forward(self, image: Tensor, **inputs: Tensor) -> Tensor:
+        return super().forward(image.detach(), **inputs)
 
 
-class BlindToCondition(Good):
-    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
-        return super().forward(image, torch.zeros_like(condition))
+class BlindToPose(Good):
+    def forward(self, image: Tensor, source: Tensor, target_pose: Tensor) -> Tensor:
+        return super().forward(image, source=source, target_pose=torch.zeros_like(target_pose))
 
 
 class GlobalRandom(Good):
     def replay(
-        self, image: Tensor, condition: Tensor, random: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+        self, image: Tensor, inputs: Inputs, random: torch.Generator
+    ) -> tuple[Tensor, Inputs]:
         order = torch.randperm(len(image))
-        return image[order], condition[order]
+        return image[order], {name: value[order] for name, value in inputs.items()}
 
 
 class LosesOne(Good):
     def replay(
-        self, image: Tensor, condition: Tensor, random: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        return image[:1], condition[:1]
+        self, image: Tensor, inputs: Inputs, random: torch.Generator
+    ) -> tuple[Tensor, Inputs]:
+        return image[:1], {name: value[:1] for name, value in inputs.items()}
+
+
+class LosesInputs(Good):
+    def replay(
+        self, image: Tensor, inputs: Inputs, random: torch.Generator
+    ) -> tuple[Tensor, Inputs]:
+        return image, {"source": inputs["source"]}
 
 
 class Forgets(Good):
@@ -70,8 +97,8 @@ class Forgets(Good):
     last_image: Tensor | None = None
 
     def replay(
-        self, image: Tensor, condition: Tensor, random: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+        self, image: Tensor, inputs: Inputs, random: torch.Generator
+    ) -> tuple[Tensor, Inputs]:
         shown = image if self.last_image is None else self.last_image
         self.last_image = image
-        return shown, condition
+        return shown, inputs

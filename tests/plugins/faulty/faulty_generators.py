@@ -31,6 +31,72 @@ class Good(Generator):
         return values.tanh()
 
 
+class ByKeypoints(Good):
+    """Good: reads coordinates, a mask, what a data set adds and what a method makes."""
+
+    inputs = ("source", "target_keypoints", "source_mask", "target_parts", "noisy", "time")
+
+    def __init__(self, config: Config, task: TaskInfo) -> None:
+        Generator.__init__(self, config, task)
+        fields = task.fields
+        planes = 3 + 1 + fields["target_parts"].channels + 3
+        self.first = nn.Conv2d(planes, 8, 3, padding=1)
+        self.points = nn.Linear(3 * fields["target_keypoints"].channels + 1, 8)
+        self.norm = nn.GroupNorm(2, 8)
+        self.last = nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, target_keypoints: Tensor, time: Tensor, **maps: Tensor) -> GeneratorOutput:
+        points = torch.cat([target_keypoints.flatten(1) / 64, time], dim=1)
+        joined = torch.cat([maps[name] for name in self.inputs if name in maps], dim=1)
+        code = self.first(joined) + self.points(points)[..., None, None]
+        return GeneratorOutput(self.end(self.last(self.norm(code).relu())))
+
+
+class ReadsNobodysTensor(Good):
+    inputs = ("source", "source_pose", "target_poze")
+
+
+class ReadsTheTarget(Good):
+    inputs = ("source", "source_pose", "target")
+
+
+class ReadsTwice(Good):
+    inputs = ("source", "source_pose", "target_pose", "source")
+
+
+class OtherParameters(Good):
+    """Has no parameter of the name that it reads."""
+
+    def forward(self, source: Tensor, source_pose: Tensor, pose: Tensor) -> GeneratorOutput:
+        return super().forward(source, source_pose, pose)
+
+
+class AsksTooMuch(Good):
+    inputs = ("source", "source_pose", "target_pose", "source_mask")
+
+    def forward(self, source_mask: Tensor, **inputs: Tensor) -> GeneratorOutput:
+        return super().forward(**inputs)
+
+
+class WithTable(Good):
+    """Good: its table stays in float32."""
+
+    float32: Any = ("table",)
+
+    def __init__(self, config: Config, task: TaskInfo) -> None:
+        super().__init__(config, task)
+        self.register_buffer("table", torch.linspace(0, 1, 5))
+
+    def code(self, joined: Tensor) -> Tensor:
+        if joined.dtype is torch.bfloat16:
+            assert self.table.dtype is torch.float32
+        return super().code(joined) + self.table.sum().to(joined.dtype)
+
+
+class NoSuchTable(WithTable):
+    float32 = ("table", "schedule.*")
+
+
 class NotAbstract:
     pass
 
@@ -50,8 +116,8 @@ class HalfMultiple(Good):
 
 
 class Tuple(Good):
-    def forward(self, *inputs: Tensor) -> Any:
-        return super().forward(*inputs).image, {}
+    def forward(self, **inputs: Tensor) -> Any:
+        return super().forward(**inputs).image, {}
 
 
 class Halves(Good):
@@ -70,8 +136,8 @@ class EighteenJoints(Good):
 
 
 class BadAttention(Good):
-    def forward(self, *inputs: Tensor) -> GeneratorOutput:
-        image = super().forward(*inputs).image
+    def forward(self, **inputs: Tensor) -> GeneratorOutput:
+        image = super().forward(**inputs).image
         return GeneratorOutput(image, {"attention": image - 2})
 
 
@@ -92,7 +158,7 @@ class IgnoresPose(Good):
 
 class OtherInTwoSteps(Good):
     def generate_from(self, code: tuple[Tensor, ...], target_pose: Tensor) -> GeneratorOutput:
-        return super().generate_from((code[0].flip(3), code[1]), target_pose)
+        return super().generate_from((code[0].flip(3), code[1]), target_pose=target_pose)
 
 
 class SharesTheFirst(Good):
@@ -100,7 +166,7 @@ class SharesTheFirst(Good):
         return source, source_pose, torch.zeros(2)
 
     def generate_from(self, code: tuple[Tensor, ...], target_pose: Tensor) -> GeneratorOutput:
-        return super().generate_from(code[:2], target_pose)
+        return super().generate_from(code[:2], target_pose=target_pose)
 
 
 class Detached(Good):
@@ -137,10 +203,10 @@ class BatchMean(Good):
 
 
 class WritesSource(Good):
-    def forward(self, source: Tensor, *poses: Tensor) -> GeneratorOutput:
+    def forward(self, source: Tensor, **poses: Tensor) -> GeneratorOutput:
         if not source.requires_grad:
             source.mul_(0.5)
-        return super().forward(source, *poses)
+        return super().forward(source, **poses)
 
 
 class HiddenState(Good):

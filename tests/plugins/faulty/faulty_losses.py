@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posegen.core import Batch, GeneratorOutput, Loss
+from posegen.core import Batch, ConfigError, GeneratorOutput, Loss
 
 
 class Good(Loss):
@@ -61,3 +61,12 @@ class NeedsAttention(Loss):
 
     def forward(self, output: GeneratorOutput, batch: Batch) -> Tensor:
         return Good.forward(self, output, batch) * output.aux["attention"].float().mean()
+
+
+class SaysWhatItNeeds(NeedsAttention):
+    """As the last, and says so where the output has none."""
+
+    def forward(self, output: GeneratorOutput, batch: Batch) -> Tensor:
+        if "attention" not in output.aux:
+            raise ConfigError("the generator makes no attention")
+        return super().forward(output, batch)

@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from posegen.core import Config, Metric, PerImageMetric, ReferenceImages, ScoredBatch
+from posegen.core import Batch, Config, Metric, PerImageMetric, ReferenceImages
 
 
-def distance(batch: ScoredBatch) -> Tensor:
+def distance(batch: Batch) -> Tensor:
     return (batch.generated.double() - batch.target.double()).abs().mean(dim=(1, 2, 3)) / 255
 
 
 class Good(PerImageMetric):
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         return distance(batch)
 
 
@@ -27,7 +27,7 @@ class Scalar(Metric):
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         self.total += distance(batch).sum()
         self.count += len(batch)
 
@@ -55,7 +55,7 @@ class Float32(Scalar):
 
 
 class MeanOfMeans(Scalar):
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         self.total += distance(batch).mean()
         self.count += 1
 
@@ -71,7 +71,7 @@ class PlainAttributes(Scalar):
         super().reset()
         self.pairs = 0
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         super().update(batch)
         self.pairs += len(batch)
 
@@ -108,7 +108,7 @@ class Shared(Scalar):
         super().reset()
         self.place.update(total=0.0, count=0)
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         self.place["total"] += float(distance(batch).sum())
         self.place["count"] += len(batch)
 
@@ -117,19 +117,19 @@ class Shared(Scalar):
 
 
 class Noisy(Good):
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         return distance(batch) + 1e-9 * torch.rand(len(batch))
 
 
 class WritesPictures(Good):
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         values = distance(batch)
         batch.source.fill_(0)
         return values
 
 
 class NeedsMasks(Good):
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         return distance(batch) * batch.target_mask.double().mean(dim=(1, 2, 3))
 
 
@@ -138,12 +138,12 @@ class KeepsPictures(Good):
         super().__init__(config)
         self.add_state("pictures", default=[], dist_reduce_fx="cat")
 
-    def update(self, batch: ScoredBatch) -> None:
+    def update(self, batch: Batch) -> None:
         super().update(batch)
         self.pictures.append(batch.generated)
 
 
 class OnlySquares(Good):
-    def score(self, batch: ScoredBatch) -> Tensor:
+    def score(self, batch: Batch) -> Tensor:
         turned = batch.target.transpose(2, 3)
         return distance(batch) + 0 * (batch.generated - turned).double().mean(dim=(1, 2, 3))

@@ -12,23 +12,27 @@ from torch import Tensor, nn
 from posegen.core import (
     Batch,
     Config,
+    Field,
+    FieldKind,
     GeneratorOutput,
     Method,
     Model,
+    Noise,
     Pair,
     PairDataset,
     Parts,
     PoseDetector,
     PoseEncoder,
     StepContext,
+    Tracker,
     WeightsConverter,
     WeightsError,
 )
 
 
 class GoodEncoder(PoseEncoder):
-    layout: Any = "test5"
-    channels = 5
+    skeleton: Any = "coco17"
+    channels = 17
 
     def __init__(self, config: Config) -> None:
         pass
@@ -43,12 +47,16 @@ class GoodEncoder(PoseEncoder):
         return torch.exp(squared / -8)
 
 
-class NoLayout(GoodEncoder):
-    layout = None
+class NoSkeleton(GoodEncoder):
+    skeleton = None
+
+
+class UnknownSkeleton(GoodEncoder):
+    skeleton = "test5"
 
 
 class TooManyChannels(GoodEncoder):
-    channels = 6
+    channels = 18
 
 
 class Float32Encoder(GoodEncoder):
@@ -65,7 +73,7 @@ class IndexEncoder(GoodEncoder):
     """Stops where a joint is outside of the picture."""
 
     def __call__(self, keypoints: Tensor, size: tuple[int, int]) -> Tensor:
-        maps = keypoints.new_zeros(len(keypoints), 5, *size)
+        maps = keypoints.new_zeros(len(keypoints), 17, *size)
         for sample, points in enumerate(keypoints):
             for joint, (x, y, seen) in enumerate(points.tolist()):
                 if seen:
@@ -99,11 +107,11 @@ class WritesKeypoints(GoodEncoder):
 
 class OnTheCPU(GoodEncoder):
     def spot(self, squared: Tensor) -> Tensor:
-        return super().spot(squared) * torch.ones(5, 1, 1)
+        return super().spot(squared) * torch.ones(17, 1, 1)
 
 
 class GoodDataset(PairDataset):
-    layout = "test5"
+    skeleton = "coco17"
     image_size: Any = (16, 8)
 
     def __init__(self, config: Config, split: Literal["train", "test"]) -> None:
@@ -116,7 +124,7 @@ class GoodDataset(PairDataset):
     def __getitem__(self, index: int) -> Pair:
         random = self.randomness(index)
         images = torch.randint(256, (2, 3, 16, 8), generator=random, dtype=torch.uint8)
-        points = torch.rand(2, 5, 3, generator=random)
+        points = torch.rand(2, 17, 3, generator=random)
         points[..., 2] = 1
         return self.pair(images, points, f"{self.split}-{index}")
 
@@ -179,14 +187,58 @@ class Closure(GoodDataset):
         self.name = lambda index: f"{split}-{index}"
 
 
+class WithParts(GoodDataset):
+    """Good: a map, a vector and a second picture with every pair."""
+
+    fields: ClassVar[Any] = {
+        "target_parts": Field(FieldKind.MAP, 20, mirrored=((0, 1), (2, 3))),
+        "view": Field(FieldKind.VECTOR, 4),
+        "source_back": Field(FieldKind.IMAGE, 3),
+    }
+
+    def pair(self, images: Tensor, points: Tensor, name: str) -> Pair:
+        extra = {
+            "target_parts": torch.ones(20, 16, 8, dtype=torch.bool),
+            "view": torch.arange(4),
+            "source_back": images[0].flip(2),
+        }
+        return super().pair(images, points, name)._replace(extra=extra)
+
+
+class UndeclaredMap(WithParts):
+    fields: ClassVar = {}
+
+
+class MissingMap(GoodDataset):
+    fields = WithParts.fields
+
+
+class NamelessMap(WithParts):
+    """The map does not say which picture it belongs to."""
+
+    fields: ClassVar = {"parts": Field(FieldKind.MAP, 20)}
+
+    def pair(self, images: Tensor, points: Tensor, name: str) -> Pair:
+        extra = {"parts": torch.ones(20, 16, 8)}
+        return super().pair(images, points, name)._replace(extra=extra)
+
+
+class FewChannels(WithParts):
+    fields: ClassVar = {**WithParts.fields, "target_parts": Field(FieldKind.MAP, 19)}
+
+
+class SwapsTooFar(WithParts):
+    fields: ClassVar = {**WithParts.fields, "target_parts": Field(FieldKind.MAP, 20, ((0, 20),))}
+
+
 class AnyFolder(GoodDataset):
     """Takes any folder in silence."""
 
 
 class GoodDetector(PoseDetector):
-    """Finds one joint per fifth of the picture."""
+    """Finds all joints in one place."""
 
-    layout: Any = "test5"
+    skeleton: Any = "coco17"
 
     def __init__(self, config: Config) -> None:
         pass
@@ -197,11 +249,11 @@ class GoodDetector(PoseDetector):
     def person(self, image: Tensor) -> Tensor:
         brightness = image.float().mean() / 255
         place = torch.tensor(image.shape[-2:]).flip(0) * brightness
-        return torch.cat([place.expand(5, 2), torch.ones(5, 1)], dim=1)
+        return torch.cat([place.expand(17, 2), torch.ones(17, 1)], dim=1)
 
 
-class NoDetectorLayout(GoodDetector):
-    layout = ""
+class NoDetectorSkeleton(GoodDetector):
+    skeleton = ""
 
 
 class OnePerson(GoodDetector):
@@ -231,22 +283,60 @@ class GoodMethod(Method):
     def __init__(self, config: Config, parts: Parts) -> None:
         self.parts = parts
         self.networks = {"generator": parts.generator, **parts.discriminators}
-        self.frozen = []
-        self.phases: Any = ("generator", "shape")
+        self.frozen: Any = {}
+        self.phases: Any = {name: (name,) for name in self.networks}
 
     def loss(
         self, phase: str, batch: Batch, context: StepContext
     ) -> tuple[Tensor, dict[str, Tensor]]:
         network = context.networks[phase]
         if phase == "generator":
-            made = self.generate(network, batch).image
+            made = network(**batch.select(network.inputs)).image
             loss = (made - batch.target).abs().mean()
         else:
-            loss = network(batch.target, batch.target_pose).square().mean()
+            loss = network(batch.target, **batch.select(network.inputs)).square().mean()
         return loss, {"all": loss.detach()}
 
-    def generate(self, network: nn.Module, batch: Batch) -> GeneratorOutput:
-        return network(batch.source, batch.source_pose, batch.target_pose)
+    def sample(
+        self, networks: Mapping[str, Any], batch: Batch, noise: Noise, options: Config
+    ) -> GeneratorOutput:
+        network = networks["generator"]
+        return network(**batch.select(network.inputs))
+
+
+class Denoiser(GoodMethod):
+    """Good: two networks in one phase, a frozen third, noise, options, inputs of its own."""
+
+    shared = ("generator", "refiner")
+
+    def __init__(self, config: Config, parts: Parts) -> None:
+        generator = parts.generator
+        self.networks = {"generator": generator, "refiner": nn.Conv2d(3, 3, 3, padding=1)}
+        self.frozen = {"blur": nn.Conv2d(3, 3, 1)}
+        self.phases = {"denoise": ("generator", "refiner")}
+
+    def clean(self, networks: Mapping[str, Any], batch: Batch, noisy: Tensor, time: Tensor) -> Any:
+        network = networks["generator"]
+        whole = batch.having(noisy=noisy, time=time)
+        image = network(**whole.select(network.inputs)).image
+        return networks["refiner"](image + self.frozen["blur"](noisy)).tanh()
+
+    def loss(
+        self, phase: str, batch: Batch, context: StepContext
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        time = context.noise.uniform(1)
+        noisy = batch.target + time[..., None, None] * context.noise.normal(*batch.target.shape[1:])
+        loss = (self.clean(context.networks, batch, noisy, time) - batch.target).square().mean()
+        return loss, {"all": loss.detach()}
+
+    def sample(
+        self, networks: Mapping[str, Any], batch: Batch, noise: Noise, options: Any
+    ) -> GeneratorOutput:
+        image = noise.normal(*batch.source.shape[1:])
+        for step in range(options.steps):
+            time = image.new_full((len(image), 1), 1 - step / options.steps)
+            image = self.clean(networks, batch, image, time)
+        return GeneratorOutput(image)
 
 
 class NoGenerator(GoodMethod):
@@ -258,7 +348,39 @@ class NoGenerator(GoodMethod):
 class UnknownPhase(GoodMethod):
     def __init__(self, config: Config, parts: Parts) -> None:
         super().__init__(config, parts)
-        self.phases = ("generator", "texture")
+        self.phases = {"generator": ("generator",), "shape": ("texture",)}
+
+
+class InTwoPhases(GoodMethod):
+    def __init__(self, config: Config, parts: Parts) -> None:
+        super().__init__(config, parts)
+        self.phases["again"] = ("generator",)
+
+
+class InNoPhase(GoodMethod):
+    def __init__(self, config: Config, parts: Parts) -> None:
+        super().__init__(config, parts)
+        self.networks["spare"] = nn.Linear(2, 2)
+
+
+class FrozenList(GoodMethod):
+    def __init__(self, config: Config, parts: Parts) -> None:
+        super().__init__(config, parts)
+        self.frozen = [nn.Linear(2, 2)]
+
+
+class FrozenIsTrained(GoodMethod):
+    def __init__(self, config: Config, parts: Parts) -> None:
+        super().__init__(config, parts)
+        self.frozen = {"encoder": parts.generator.layer}
+
+
+class SharesUnknown(GoodMethod):
+    shared = ("generator", "refiner")
+
+
+class SharesNoGenerator(GoodMethod):
+    shared = ("appearance",)
 
 
 class LiveTerms(GoodMethod):
@@ -270,15 +392,17 @@ class LiveTerms(GoodMethod):
 class ForgetsGenerator(GoodMethod):
     """Detaches what the generator makes."""
 
-    def generate(self, network: nn.Module, batch: Batch) -> GeneratorOutput:
-        return GeneratorOutput(super().generate(network, batch).image.detach())
+    def loss(self, *given: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, terms = super().loss(*given)
+        return loss.detach(), terms
 
 
 class Bypasses(GoodMethod):
     """Uses its own networks, not those of the context."""
 
     def loss(self, phase: str, batch: Batch, context: StepContext) -> Any:
-        return super().loss(phase, batch, StepContext(self.networks, context.random))
+        own = StepContext(self.networks, context.random, context.noise)
+        return super().loss(phase, batch, own)
 
 
 class GlobalNoise(GoodMethod):
@@ -288,8 +412,103 @@ class GlobalNoise(GoodMethod):
 
 
 class OwnGenerator(GoodMethod):
-    def generate(self, network: nn.Module, batch: Batch) -> GeneratorOutput:
-        return super().generate(self.parts.generator if not network.training else network, batch)
+    def sample(self, networks: Mapping[str, Any], *rest: Any) -> GeneratorOutput:
+        return super().sample(self.networks, *rest)
+
+
+class NeedsLosses(GoodMethod):
+    def sample(self, networks: Mapping[str, Any], *rest: Any) -> GeneratorOutput:
+        assert self.parts.losses
+        return super().sample(networks, *rest)
+
+
+class NeedsTarget(GoodMethod):
+    def sample(self, networks: Mapping[str, Any], batch: Batch, *rest: Any) -> GeneratorOutput:
+        assert batch.target.shape == batch.source.shape
+        return super().sample(networks, batch, *rest)
+
+
+class NeedsUnshared(GoodMethod):
+    def sample(self, networks: Mapping[str, Any], batch: Batch, *rest: Any) -> GeneratorOutput:
+        judge = networks["appearance"]
+        assert judge(batch.source, **batch.select(judge.inputs)) is not None
+        return super().sample(networks, batch, *rest)
+
+
+class Loud(GoodMethod):
+    def sample(self, *given: Any) -> GeneratorOutput:
+        return GeneratorOutput(2 * super().sample(*given).image)
+
+
+class GlobalSample(GoodMethod):
+    def sample(self, *given: Any) -> GeneratorOutput:
+        image = super().sample(*given).image
+        return GeneratorOutput((image + 0.1 * torch.randn_like(image)).clamp(-1, 1))
+
+
+class DeafToNoise(GoodMethod):
+    def sample(
+        self, networks: Mapping[str, Any], batch: Batch, noise: Noise, options: Config
+    ) -> GeneratorOutput:
+        noise.normal(3, 4, 4)
+        return super().sample(networks, batch, noise, options)
+
+
+class BatchStart(GoodMethod):
+    """Starts from noise that is one for the batch, and not for the sample."""
+
+    def sample(
+        self, networks: Mapping[str, Any], batch: Batch, noise: Noise, options: Config
+    ) -> GeneratorOutput:
+        image = super().sample(networks, batch, noise, options).image
+        return GeneratorOutput((image + noise.normal(1, 1, 1).mean()).clamp(-1, 1))
+
+
+class GoodTracker(Tracker):
+    """Writes the steps into a file."""
+
+    def __init__(self, config: Config, run: Path) -> None:
+        self.path = run / "steps.txt"
+        self.steps: dict[int, None] = {}
+
+    def start(self, step: int, facts: Mapping[str, Any]) -> None:
+        before = self.path.read_text().split() if self.path.exists() else []
+        self.steps = {int(old): None for old in before if int(old) <= step}
+        self.write()
+
+    def write(self) -> None:
+        self.path.write_text("\n".join(map(str, self.steps)))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        self.steps[step] = None
+        self.write()
+
+    def picture(self, step: int, name: str, image: Tensor) -> None:
+        assert image.dtype is torch.uint8
+
+    def close(self) -> None:
+        pass
+
+
+class Eager(GoodTracker):
+    def __init__(self, config: Config, run: Path) -> None:
+        super().__init__(config, run)
+        self.write()
+
+
+class Picky(GoodTracker):
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        super().scalars(step, {name: int(value) for name, value in values.items()})
+
+
+class Recolours(GoodTracker):
+    def picture(self, step: int, name: str, image: Tensor) -> None:
+        image.clamp_(min=99)
+
+
+class KeepsAll(GoodTracker):
+    def start(self, step: int, facts: Mapping[str, Any]) -> None:
+        super().start(99, facts)
 
 
 class NoPresets(Model):

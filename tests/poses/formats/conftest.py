@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from posegen.poses.layouts import layout
+from posegen.core.skeletons import skeleton
 
 Write = Callable[[str, Any], Path]
 
@@ -34,7 +34,7 @@ def person() -> Callable[..., torch.Tensor]:
 
     def person(name: str, scale: float = 1.0, seed: int = 0) -> torch.Tensor:
         random = torch.Generator().manual_seed(seed)
-        points = torch.rand(len(layout(name)), 3, generator=random)
+        points = torch.rand(len(skeleton(name)), 3, generator=random)
         points[:, :2] = (points[:, :2] * torch.tensor([40.0, 80.0]) * scale + 20).round()
         points[:, 2] = 1
         return points

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from posegen.core import DataError
-from posegen.poses.formats import detect_format, read_poses
-from posegen.poses.layouts import COCO17
+from posegen.core.skeletons import COCO17
+from posegen.poses.formats import read_poses
 
 IMAGES = [
     {"id": 7, "file_name": "train/a.jpg", "height": 200, "width": 100},
@@ -36,9 +36,8 @@ def test_annotations(write, person) -> None:
         "categories": [{"name": "person", "keypoints": list(COCO17.joints)}],
     }
     path = write("instances.json", content)
-    assert detect_format(path).name == "coco"
     first, second = read_poses(path)
-    assert (first.name, first.size, first.layout) == ("train/a.jpg", (200, 100), "coco17")
+    assert (first.name, first.size, first.skeleton) == ("train/a.jpg", (200, 100), "coco17")
     assert first.people == 2
     torch.testing.assert_close(first.keypoints, points)
     assert (second.name, second.people) == ("train/b.jpg", 0)
@@ -54,7 +53,7 @@ def test_wholebody_annotations(write, person) -> None:
         item[key], start = parts[start : start + size], start + size
     item["righthand_kpts"] = parts[start:]
     first, _ = read_poses(write("whole.json", {"images": IMAGES, "annotations": [item]}))
-    assert first.layout == "wholebody133"
+    assert first.skeleton == "wholebody133"
     torch.testing.assert_close(first.keypoints, points)
 
 
@@ -80,7 +79,6 @@ def test_detections(write, person) -> None:
     ]
     content.append({"image_id": 42, "keypoints": (small.flatten() * 1).tolist()})
     path = write("results.json", content)
-    assert detect_format(path).name == "coco-detections"
     first, second = read_poses(path)
     assert (first.name, first.people, first.size, second.name) == ("1.jpg", 2, None, "42")
     large[2], large[9, 2] = 0, 1  # a confidence of 0.5 does not mean that the joint is hidden
@@ -100,10 +98,10 @@ def test_detections(write, person) -> None:
             "annotation 5: its image 9 is not among the images",
         ),
         (
-            {"images": IMAGES, "annotations": [{"id": 5, "image_id": 7, "keypoints": [1, 2]}]},
-            r"annotation 5: a person has 2 numbers, and 51 \(coco17\) or 399",
+            {"images": IMAGES, "annotations": [{"id": 5, "image_id": 7, "keypoints": [1, 2, 2]}]},
+            r"image train/a.jpg, person 0: a person has 3 numbers, and 51 \(coco17\) or 399",
         ),
-        ([{"image_id": 1}], "entry 0: 'None' is not a list of numbers"),
+        ([{"image_id": 1}], "image 1, person 0: 'None' is not a list of numbers"),
     ],
 )
 def test_what_is_wrong_is_said(write, content: object, sentence: str) -> None:

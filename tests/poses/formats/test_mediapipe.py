@@ -6,45 +6,18 @@ import pytest
 import torch
 
 from posegen.core import DataError
-from posegen.poses.formats import detect_format, read_poses
+from posegen.poses.formats import read_poses
 
 SIZE = (200, 100)
 #: MediaPipe's own names, in order.
-NAMES = [
-    "nose",
-    "left_eye_inner",
-    "left_eye",
-    "left_eye_outer",
-    "right_eye_inner",
-    "right_eye",
-    "right_eye_outer",
-    "left_ear",
-    "right_ear",
-    "mouth_left",
-    "mouth_right",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_pinky",
-    "right_pinky",
-    "left_index",
-    "right_index",
-    "left_thumb",
-    "right_thumb",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-    "left_heel",
-    "right_heel",
-    "left_foot_index",
-    "right_foot_index",
-]
+_NAMES = """
+    nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer
+    left_ear right_ear mouth_left mouth_right left_shoulder right_shoulder left_elbow
+    right_elbow left_wrist right_wrist left_pinky right_pinky left_index right_index
+    left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle right_ankle
+    left_heel right_heel left_foot_index right_foot_index
+"""
+NAMES = _NAMES.split()
 
 
 @pytest.fixture
@@ -61,12 +34,11 @@ def fractions(points: torch.Tensor) -> list[dict[str, float]]:
 
 
 def read(path, **options: Any) -> Any:
-    assert detect_format(path).name == "mediapipe"
     return list(read_poses(path, size_of=lambda name: SIZE, **options))
 
 
 def same(record: Any, points: torch.Tensor) -> None:
-    assert (record.layout, record.size) == ("mediapipe33", SIZE)
+    assert (record.skeleton, record.size) == ("mediapipe33", SIZE)
     torch.testing.assert_close(record.keypoints, points, atol=1e-3, rtol=0)
 
 
@@ -78,6 +50,7 @@ def test_forms_of_one_picture(write, points) -> None:
         marks,
         rows,
         by_name,
+        {"me": by_name},
         [marks],
         {"landmark": marks},
         {"pose_landmarks": {"landmark": marks}},
@@ -158,7 +131,9 @@ def test_a_table_with_a_row_per_landmark(write, points, by: str) -> None:
     with pytest.raises(DataError, match=r"long\.csv, long_000007: has 32 landmarks, not 33"):
         read(write("long.csv", "\n".join(lines[:-1])))
     lines[3] = "0,knee_cap,1,1,1,1"
-    with pytest.raises(DataError, match=r"long\.csv, row 4: 'knee_cap' is not one of MediaPipe's"):
+    with pytest.raises(
+        DataError, match=r"long\.csv, long_000000: 'knee_cap' is not one of MediaPipe's"
+    ):
         read(write("long.csv", "\n".join(lines)))
 
 

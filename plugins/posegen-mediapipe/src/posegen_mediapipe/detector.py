@@ -51,7 +51,7 @@ class MediaPipe(PoseDetector):
         posegen.core.ConfigError: for several people without a `.task` file.
     """
 
-    layout = "mediapipe33"
+    skeleton = "mediapipe33"
 
     def __init__(self, config: MediaPipeConfig) -> None:
         self.config = config

@@ -14,7 +14,7 @@ def posegen_detectors() -> list[DetectorSpec]:
             summary="MediaPipe Pose (BlazePose), 33 landmarks; a small network, fast on a CPU.",
             target="posegen_mediapipe.detector:MediaPipe",
             config="posegen_mediapipe.config:MediaPipeConfig",
-            contract=1,
+            contract=2,
             licence="Apache-2.0",
             source="arXiv:2006.10204; github.com/google-ai-edge/mediapipe",
         )

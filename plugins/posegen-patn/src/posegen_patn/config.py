@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -11,38 +10,15 @@ from posegen.core import Config
 
 Norm = Literal["batch", "instance"]
 
-#: `posegen.core.CONDITIONS` spelled out, so that a wrong name is refused before torch is loaded.
-Condition = Literal["source", "source_pose", "target_pose", "source_mask", "target_mask"]
-
-VGGLayer = Literal[
-    "relu1_1",
-    "relu1_2",
-    "relu2_1",
-    "relu2_2",
-    "relu3_1",
-    "relu3_2",
-    "relu3_3",
-    "relu3_4",
-    "relu4_1",
-    "relu4_2",
-    "relu4_3",
-    "relu4_4",
-    "relu5_1",
-    "relu5_2",
-    "relu5_3",
-    "relu5_4",
-]
-
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a name that is given twice: it would count once, or double, in silence."""
+    """Refuse a name that is given twice."""
     if len(set(names)) < len(names):
         raise ValueError("the same name is given twice")
     return names
 
 
-Conditions = Annotated[tuple[Condition, ...], Field(min_length=1), AfterValidator(_distinct)]
-VGGLayers = Annotated[tuple[VGGLayer, ...], Field(min_length=1), AfterValidator(_distinct)]
+Conditions = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class PATNConfig(Config):
@@ -79,7 +55,7 @@ class ResnetDiscriminatorConfig(Config):
 
     conditions: Conditions = Field(
         description="what it sees beside the image: source, source_pose, target_pose, "
-        "source_mask, target_mask"
+        "source_mask, target_mask, or an image, mask or map that the data set adds"
     )
     ngf: int = Field(64, ge=1, description="channels after the first convolution; scores 4 × ngf")
     blocks: int = Field(3, ge=1, description="residual blocks")
@@ -88,26 +64,3 @@ class ResnetDiscriminatorConfig(Config):
     pool_size: int = Field(
         0, ge=0, description="generated images remembered and shown again; 0: only new ones"
     )
-
-
-class VGG19LossConfig(Config):
-    """Options of the loss `vgg19`."""
-
-    layers: VGGLayers = Field(
-        ("relu1_2",), description="activations to compare, relu1_1 … relu5_4; the terms are added"
-    )
-    weights: Path | None = Field(
-        None,
-        description="a copy of torchvision's vgg19-dcbb9e9d.pth; without it, torchvision's cache "
-        "or a download",
-    )
-
-
-class RandomVGGConfig(Config):
-    """Options of the loss `random-vgg`."""
-
-    layers: VGGLayers = Field(
-        ("relu1_2", "relu2_2"),
-        description="activations to compare, relu1_1 … relu5_4; the terms are added",
-    )
-    seed: int = Field(0, ge=0, description="the random weights are a function of this alone")

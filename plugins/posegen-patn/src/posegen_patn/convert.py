@@ -1,14 +1,13 @@
 """Reads the checkpoints of the published PATN code.
 
 Published keys are numbers of layers in lists, which shift by one where there is a dropout layer.
-Both layouts are written down here once, convolution by convolution, beside our names.
+Both numberings are written down here once, beside our names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,15 +15,40 @@ import torch
 from torch import Tensor, nn
 
 from posegen.core import TaskInfo, WeightsConverter, WeightsError
-from posegen_patn.config import Condition, Norm, PATNConfig, ResnetDiscriminatorConfig
+from posegen_patn.config import Norm, PATNConfig, ResnetDiscriminatorConfig
 from posegen_patn.discriminator import ResnetDiscriminator
 from posegen_patn.generator import PATNGenerator
+
+#: Part of one of our networks -> the published list of layers.
+_LISTS = {
+    "image_encoder": "model.stream1_down",
+    "pose_encoder": "model.stream2_down",
+    "image_branch": "model.att.{block}.conv_block_stream1",
+    "pose_branch": "model.att.{block}.conv_block_stream2",
+    "decoder": "model.stream1_up",
+    "encoder": "model",  # a discriminator is one list, with its blocks after the encoder
+    "branch": "model.{after_encoder}.conv_block",
+}
+#: The place of a convolution in its list, with a dropout layer before the second of a block; the
+#: normalisation is in the next place.
+_PLACES = {
+    "stem": 1,
+    "down1": 4,
+    "down2": 7,
+    "up1": 0,
+    "up2": 3,
+    "head": 7,
+    "first": 1,
+    "second": 6,
+}
+#: What is before the blocks in the list of a discriminator.
+_ENCODER_LAYERS = 10
 
 _GENERATOR_MARK = "model.stream1_down.1.weight"
 _DISCRIMINATOR_MARK = "model.1.weight"
 
 #: Input channels of a published discriminator (image and condition) -> what the condition is.
-_CONDITIONS: dict[int, tuple[Condition, ...]] = {6: ("source",), 21: ("target_pose",)}
+_CONDITIONS: dict[int, tuple[str, ...]] = {6: ("source",), 21: ("target_pose",)}
 
 #: What a checkpoint does not say: it goes with the data set, and so does the normalisation of the
 #: published networks. Batch norm is the Market-1501 network, trained on Gaussian maps of 128×64
@@ -36,20 +60,6 @@ _DATA: dict[Norm, dict[str, Any]] = {
 }
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """A convolution and its normalisation: where they are in a published list, and with us."""
-
-    published: str
-    conv: int
-    ours: str
-
-    def rename(self, key: str) -> str:
-        """Translate one of our keys that begins with `ours` into the published one."""
-        part, _, rest = key.removeprefix(f"{self.ours}.").partition(".")
-        return f"{self.published}.{self.conv + (part == 'norm')}.{rest}"
 
 
 class PATNOfficial(WeightsConverter):
@@ -99,19 +109,11 @@ def _generator(
         "norm": norm,
         "dropout": _dropout(tensors, "model.att.0.conv_block_stream1"),
     }
-    units = [
-        *_encoder_units("model.stream1_down", "image_encoder"),
-        *_encoder_units("model.stream2_down", "pose_encoder"),
-        *_branch_units(options["blocks"], options["dropout"]),
-        _Unit("model.stream1_up", 0, "decoder.up1"),
-        _Unit("model.stream1_up", 3, "decoder.up2"),
-        _Unit("model.stream1_up", 7, "decoder.head"),
-    ]
     pose_channels = max(_size(tensors, "model.stream2_down.1.weight", 1) // 2, 1)
     with torch.device("meta"):
         network = PATNGenerator(PATNConfig(**options), TaskInfo((128, 64), pose_channels))
     tree = {"generator": {"name": "patn", **options}, **_DATA[norm]}
-    return tree, _translate(tensors, network, units, norm, path)
+    return tree, _translate(tensors, network, options, path)
 
 
 def _discriminator(
@@ -129,47 +131,32 @@ def _discriminator(
         "ngf": _size(tensors, _DISCRIMINATOR_MARK, 0),
         "blocks": _count(tensors, r"model\.(\d+)\.conv_block\."),
         "norm": norm,
-        "dropout": _dropout(tensors, "model.10.conv_block"),
+        "dropout": _dropout(tensors, f"model.{_ENCODER_LAYERS}.conv_block"),
     }
-    units = list(_encoder_units("model", "encoder"))
-    for i in range(options["blocks"]):
-        units += _pair(f"model.{10 + i}.conv_block", f"blocks.{i}.branch", options["dropout"])
     with torch.device("meta"):
         config = ResnetDiscriminatorConfig(**options)
         network = ResnetDiscriminator(config, TaskInfo((128, 64), pose_channels=18))
     tree = {"discriminator": {"name": "patn-resnet", **options}}
-    return tree, _translate(tensors, network, units, norm, path)
+    return tree, _translate(tensors, network, options, path)
 
 
-def _encoder_units(published: str, ours: str) -> Iterator[_Unit]:
-    for place, name in ((1, "stem"), (4, "down1"), (7, "down2")):
-        yield _Unit(published, place, f"{ours}.{name}")
-
-
-def _pair(published: str, ours: str, dropout: float) -> Iterator[_Unit]:
-    yield _Unit(published, 1, f"{ours}.first")
-    yield _Unit(published, 6 if dropout else 5, f"{ours}.second")
-
-
-def _branch_units(blocks: int, dropout: float) -> Iterator[_Unit]:
-    for i in range(blocks):
-        for stream, name in (("stream1", "image_branch"), ("stream2", "pose_branch")):
-            yield from _pair(f"model.att.{i}.conv_block_{stream}", f"blocks.{i}.{name}", dropout)
+def _published(key: str, dropout: float) -> str:
+    """Translate one of our keys, such as `blocks.2.pose_branch.first.norm.weight`."""
+    *block, part, unit, layer, tensor = key.split(".")
+    number = int(block[1]) if block else 0
+    layers = _LISTS[part].format(block=number, after_encoder=_ENCODER_LAYERS + number)
+    place = _PLACES[unit] - (unit == "second" and not dropout) + (layer == "norm")
+    return f"{layers}.{place}.{tensor}"
 
 
 def _translate(
-    tensors: Mapping[str, Tensor],
-    network: nn.Module,
-    units: list[_Unit],
-    norm: Norm,
-    path: Path,
+    tensors: Mapping[str, Tensor], network: nn.Module, options: Mapping[str, Any], path: Path
 ) -> dict[str, Tensor]:
     """Return the tensors under our names; check that nothing is missing, left over or misshapen."""
-    unit_of = {unit.ours: unit for unit in units}
     translated: dict[str, Tensor] = {}
     rest = dict(tensors)
     for key, expected in network.state_dict().items():
-        published = unit_of[key.rsplit(".", 2)[0]].rename(key)
+        published = _published(key, options["dropout"])
         tensor = rest.pop(published, None)
         if tensor is None and key.endswith("num_batches_tracked"):
             tensor = torch.tensor(0)  # PyTorch 0.3 did not count; only a momentum of None reads it
@@ -181,7 +168,7 @@ def _translate(
                 f"{tuple(expected.shape)}."
             )
         translated[key] = tensor
-    if norm == "instance":
+    if options["norm"] == "instance":
         rest = {key: value for key, value in rest.items() if not key.endswith(_STATISTICS)}
     if rest:
         raise WeightsError(f"{path}: {min(rest)!r} is not in the published network.")

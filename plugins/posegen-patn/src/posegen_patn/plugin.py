@@ -6,7 +6,6 @@ from posegen.core import (
     ConverterSpec,
     DiscriminatorSpec,
     GeneratorSpec,
-    LossSpec,
     ModelSpec,
     hookimpl,
 )
@@ -24,7 +23,7 @@ def posegen_generators() -> list[GeneratorSpec]:
             summary="Image and pose codes through a chain of pose-attentional transfer blocks.",
             target="posegen_patn.generator:PATNGenerator",
             config="posegen_patn.config:PATNConfig",
-            contract=1,
+            contract=2,
             capabilities=("compile", "export"),
             licence=_LICENCE,
             source=_PAPER,
@@ -41,37 +40,11 @@ def posegen_discriminators() -> list[DiscriminatorSpec]:
             summary="Residual discriminator that scores every place of a feature map.",
             target="posegen_patn.discriminator:ResnetDiscriminator",
             config="posegen_patn.config:ResnetDiscriminatorConfig",
-            contract=1,
+            contract=2,
             capabilities=("compile", "export"),
             licence=_LICENCE,
             source=_PAPER,
         )
-    ]
-
-
-@hookimpl
-def posegen_losses() -> list[LossSpec]:
-    """Perceptual terms."""
-    return [
-        LossSpec(
-            name="vgg19",
-            summary="Mean absolute difference of VGG-19 activations (ImageNet weights, 575 MB).",
-            target="posegen_patn.losses:VGG19Loss",
-            config="posegen_patn.config:VGG19LossConfig",
-            contract=1,
-            licence=_LICENCE,
-            source="arXiv:1603.08155; arXiv:1904.03349, equation 7",
-            weights=("vgg19-dcbb9e9d.pth",),
-        ),
-        LossSpec(
-            name="random-vgg",
-            summary="Difference of activations of an untrained VGG-19 (seeded); needs no download.",
-            target="posegen_patn.losses:RandomVGGLoss",
-            config="posegen_patn.config:RandomVGGConfig",
-            contract=1,
-            licence=_LICENCE,
-            source="arXiv:2103.10571",
-        ),
     ]
 
 

@@ -18,11 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posegen.core import PluginError, PoseDetector, WeightsError
+from posegen.core import PluginError, PoseDetector, WeightsError, skeleton
 from posegen_rtmlib.config import RTMLibConfig
 
-_LAYOUTS = {"body": "coco17", "wholebody": "wholebody133"}
-_JOINTS = {"body": 17, "wholebody": 133}
+_SKELETONS = {"body": "coco17", "wholebody": "wholebody133"}
 
 
 class RTMLib(PoseDetector):
@@ -46,7 +45,7 @@ class RTMLib(PoseDetector):
         rtmlib = _imported("rtmlib")
         _imported("onnxruntime")  # rtmlib asks for it late, amid errors of networks
         self.config = config
-        self.layout = _LAYOUTS[config.body]
+        self.skeleton = _SKELETONS[config.body]
         solution = rtmlib.Wholebody if config.body == "wholebody" else rtmlib.Body
         published = solution.MODE[config.mode]
         self.pose = _open(rtmlib.RTMPose, "pose", config.pose_model, published, config)
@@ -63,7 +62,7 @@ class RTMLib(PoseDetector):
 
     def _detect(self, picture: NDArray[np.uint8]) -> Tensor:
         boxes = self._boxes(picture)
-        count = _JOINTS[self.config.body]
+        count = len(skeleton(self.skeleton))
         if not len(boxes):
             return torch.zeros(0, count, 3)
         places, scores = self.pose(picture, bboxes=boxes)

@@ -14,7 +14,7 @@ def posegen_detectors() -> list[DetectorSpec]:
             summary="RTMPose, or DWPose and RTMW with hands and face, as ONNX files.",
             target="posegen_rtmlib.detector:RTMLib",
             config="posegen_rtmlib.config:RTMLibConfig",
-            contract=1,
+            contract=2,
             licence="Apache-2.0",
             source="arXiv:2303.07399; github.com/Tau-J/rtmlib",
         )

@@ -35,11 +35,11 @@ class UNet(Generator):
 
     def __init__(self, config: UNetConfig, task: TaskInfo) -> None:
         super().__init__(config, task)
+        poses = ("source_pose", "target_pose") if config.source_pose else ("target_pose",)
+        self.inputs = ("source", *poses)
         self.size_multiple = 2**config.depth
-        self.source_pose, self.skips = config.source_pose, config.skips
         widths = [config.width * (level + 1) for level in range(config.depth + 1)]
-        maps = 2 if config.source_pose else 1
-        self.first = conv(3 + maps * task.pose_channels, widths[0], config)
+        self.first = conv(task.channels(self.inputs), widths[0], config)
         self.down_blocks = nn.ModuleList(blocks(width, config) for width in widths)
         self.downs = nn.ModuleList(
             conv(fine, coarse, config, stride=2) for fine, coarse in pairwise(widths)
@@ -48,9 +48,11 @@ class UNet(Generator):
         self.ups = nn.ModuleList(Up(level, widths, config) for level in levels)
         self.last = nn.Conv2d(widths[0], 3, 3, padding=1)
 
-    def forward(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> GeneratorOutput:
+    def forward(
+        self, source: Tensor, target_pose: Tensor, source_pose: Tensor | None = None
+    ) -> GeneratorOutput:
         """Put the person of `source` into the pose `target_pose`; shapes as in the contract."""
-        poses = [source_pose, target_pose] if self.source_pose else [target_pose]
+        poses = [target_pose] if source_pose is None else [source_pose, target_pose]
         code = self.first(torch.cat([source, *poses], dim=1))  # (B, width, H, W)
         skips: list[Tensor] = []
         for level, down in enumerate(self.downs):

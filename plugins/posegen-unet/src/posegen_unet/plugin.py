@@ -14,7 +14,7 @@ def posegen_generators() -> list[GeneratorSpec]:
             summary="A U-Net of residual blocks, as in the first stage of PG2.",
             target="posegen_unet.generator:UNet",
             config="posegen_unet.config:UNetConfig",
-            contract=1,
+            contract=2,
             licence="Apache-2.0",
             source="arXiv:1705.09368, section 3.1",
             capabilities=("compile", "export"),

@@ -1,0 +1,1 @@
+"""Perceptual losses and metrics without a download. Nothing is imported here; see `plugin.py`."""

@@ -1,0 +1,117 @@
+"""The losses: perceptual distance, style, and colour."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from posegen.core import Batch, GeneratorOutput, Loss, TaskInfo
+from posegen_stlpips.colour import luma_chroma
+from posegen_stlpips.config import ColourConfig, STLPIPSLossConfig, STStyleConfig
+from posegen_stlpips.network import load_network
+
+
+class STLPIPSLoss(Loss):
+    """The distance of shift-tolerant LPIPS, mean over the batch and over the scales.
+
+    Computed in float32 whatever the autocast: it is made of differences of numbers near each other.
+
+    Raises:
+        posegen.core.WeightsError: on construction, for a wrong file of weights.
+        posegen.core.ConfigError: on construction, where pictures are too small for the network.
+    """
+
+    def __init__(self, config: STLPIPSLossConfig, task: TaskInfo) -> None:
+        super().__init__(config, task)
+        self.network = load_network(config.weights)
+        self.scales = config.scales
+        for scale in self.scales:
+            self.network.check(_scaled(task.image_size, scale))
+
+    def forward(self, output: GeneratorOutput, batch: Batch) -> Tensor:
+        """Return the scalar loss."""
+        with torch.autocast(output.image.device.type, enabled=False):
+            image, target = output.image.float(), batch.target.float()
+            terms = []
+            for scale in self.scales:
+                with torch.no_grad():
+                    goal = self.network.directions(_resized(target, scale))
+                made = self.network.directions(_resized(image, scale))
+                terms.append(self.network.distance(made, goal).mean())
+            return torch.stack(terms).mean()
+
+
+class STStyleLoss(Loss):
+    """Difference of the Gram matrices of the network's activations: which textures there are.
+
+    A stage's activations F (C, H·W) have the Gram matrix G = F Fᵀ / (C·H·W), and the term is the
+    squared Frobenius norm ‖G - G'‖², mean over the batch (Johnson et al., arXiv:1603.08155,
+    section 3.2; first in Gatys et al., CVPR 2016, with another factor). Those of the stages are
+    added.
+
+    Raises:
+        posegen.core.WeightsError, posegen.core.ConfigError: as for `STLPIPSLoss`.
+    """
+
+    def __init__(self, config: STStyleConfig, task: TaskInfo) -> None:
+        super().__init__(config, task)
+        self.network = load_network(config.weights)
+        self.network.check(task.image_size)
+        self.stages = config.stages
+
+    def forward(self, output: GeneratorOutput, batch: Batch) -> Tensor:
+        """Return the scalar loss."""
+        with torch.autocast(output.image.device.type, enabled=False):
+            with torch.no_grad():
+                goal = self._grams(batch.target.float())
+            made = self._grams(output.image.float())
+            terms = [
+                (a - b).square().sum(dim=(1, 2)).mean() for a, b in zip(made, goal, strict=True)
+            ]
+            return torch.stack(terms).sum()
+
+    def _grams(self, image: Tensor) -> list[Tensor]:
+        activations = self.network(image, max(self.stages))
+        return [gram(activations[stage - 1]) for stage in self.stages]
+
+
+class ColourLoss(Loss):
+    """Mean absolute difference of colours, of pictures averaged over squares.
+
+    Perceptual networks hardly see colours that are wrong in an area or along an edge; this does,
+    and sees no detail, which it leaves to them. Colours are Cb and Cr of ITU-R BT.601, and, with a
+    weight, the brightness Y.
+    """
+
+    def __init__(self, config: ColourConfig, task: TaskInfo) -> None:
+        super().__init__(config, task)
+        self.pools, self.luma = config.pools, config.luma
+
+    def forward(self, output: GeneratorOutput, batch: Batch) -> Tensor:
+        """Return the scalar loss."""
+        difference = luma_chroma(output.image.float() - batch.target.float())
+        terms = []
+        for pool in self.pools:
+            # Squares at the right and bottom border may be cut off; each counts as one.
+            means = functional.avg_pool2d(difference, pool, ceil_mode=True).abs()
+            terms.append(means[:, 1:].mean() + self.luma * means[:, 0].mean())
+        return torch.stack(terms).mean()
+
+
+def gram(activations: Tensor) -> Tensor:
+    """Return the Gram matrices (B, C, C) of activations (B, C, H, W), divided by C·H·W."""
+    flat = activations.flatten(2)
+    return flat @ flat.mT / activations[0].numel()
+
+
+def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    return round(size[0] * scale), round(size[1] * scale)
+
+
+def _resized(image: Tensor, scale: float) -> Tensor:
+    if scale == 1:
+        return image
+    height, width = image.shape[-2:]
+    size = _scaled((height, width), scale)
+    return functional.interpolate(image, size, mode="bilinear", antialias=scale < 1)

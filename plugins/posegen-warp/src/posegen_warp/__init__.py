@@ -1,0 +1,1 @@
+"""Warping backbones, as a plugin of posegen. Nothing is imported here; see `plugin.py`."""

@@ -1,0 +1,80 @@
+"""What every reader of a pose format gives, and how its numbers are checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from posegen.core.errors import DataError
+
+#: (H, W) of a picture in pixels.
+Size = tuple[int, int]
+
+
+class Entry(NamedTuple):
+    """The people of one picture, as a file has them.
+
+    Attributes:
+        name: the picture's name, as far as the file tells it.
+        people: of each person what should be a flat list of numbers `x, y, c, x, y, c, …`.
+        where: the file and the entry in it, for messages.
+        size: the picture's size, where the file tells it.
+    """
+
+    name: str
+    people: list[Any]
+    where: str
+    size: Size | None = None
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of pose files.
+
+    Attributes:
+        name: what users type.
+        title: what writes it, for tables.
+        skeletons: names of the skeletons that it can hold; the first is that of nobody.
+        threshold: joints below this confidence are missing, unless the caller says otherwise: what
+            the programs that write it draw themselves.
+        recognises: whether the content of a file (parsed JSON, or text) is of this format.
+        read: yields the pictures of a file's content; the path is for messages, and for the names
+            of entries that have none.
+        fractions: x and y are fractions of the picture's width and height (0 is its left or upper
+            edge, 1 its right or lower edge) where none in a picture is beyond this.
+        labelled: True where the third number is what a person said (0 missing, 1 hidden, 2 seen),
+            not a program's confidence in [0, 1].
+    """
+
+    name: str
+    title: str
+    skeletons: tuple[str, ...]
+    threshold: float
+    recognises: Callable[[Any], bool]
+    read: Callable[[Any, Path], Iterator[Entry]]
+    fractions: float = 0.0
+    labelled: bool = False
+
+
+def floats(values: Any, where: str) -> list[float]:
+    """Check that `values` is a list of finite numbers.
+
+    Raises:
+        DataError: where it is not.
+    """
+    good = isinstance(values, list) and all(
+        type(value) in (int, float) and math.isfinite(value) for value in values
+    )
+    if not good:
+        raise DataError(f"{where}: {str(values)[:60]!r} is not a list of numbers; mend the entry.")
+    return [float(value) for value in values]
+
+
+def size_of(height: Any, width: Any) -> Size | None:
+    """Return (H, W) where both are whole positive numbers, and None otherwise."""
+    if type(height) is int and type(width) is int and min(height, width) > 0:
+        return height, width
+    return None

@@ -1,0 +1,149 @@
+"""How the pictures of scored pairs are had again: a model makes them anew, results hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+from torch import Tensor
+
+from posegen.core.batches import Batch
+from posegen.core.errors import DataError
+from posegen.reports.subjects import Subject
+
+_BATCH = 16
+
+
+class AttentionMap(NamedTuple):
+    """A block's map, coloured from its least value to its greatest."""
+
+    picture: Image.Image
+    low: float
+    high: float
+
+
+class PairPictures(NamedTuple):
+    """The pictures of one pair, at their own sizes.
+
+    Attributes:
+        source: None where results come without their sources.
+        target, generated: the pictures.
+        attention: one map per block of the generator, of the picture's size; empty where the
+            generator gives none.
+    """
+
+    source: Image.Image | None
+    target: Image.Image
+    generated: Image.Image
+    attention: Sequence[AttentionMap]
+
+
+#: Pairs as they are now: their batch, the generated pictures, attention (B, N, h, w) or None.
+_Read = tuple[Batch, Tensor, Tensor | None]
+
+
+def find_pictures(subject: Subject, places: Sequence[int], device: str) -> list[PairPictures]:
+    """Return the pictures of pairs.
+
+    Args:
+        subject: what was scored.
+        places: of the pairs in its evaluation.
+        device: where a model makes its pictures.
+
+    Raises:
+        PosegenError: where they are gone, or no longer those that were scored.
+    """
+    is_model = subject.evaluation.subject.get("kind") == "model"
+    pairs, read = _of_model(subject, device) if is_model else _of_results(subject)
+    if max(places) >= pairs:
+        raise DataError(f"the data has {pairs} pairs now, fewer than were scored.")
+    shown: list[PairPictures] = []
+    for start in range(0, len(places), _BATCH):
+        some = places[start : start + _BATCH]
+        batch, generated, attention = read(some)
+        for number, place in enumerate(some):
+            scored = subject.evaluation.names[place]
+            now = batch.source_names[number], batch.target_names[number]
+            if scored != now:
+                raise DataError(
+                    f"the data has changed: pair {place} was {' → '.join(scored)} when it was "
+                    f"scored, and is {' → '.join(now)} now; run `posegen eval` again."
+                )
+            source = batch.get("source")
+            shown.append(
+                PairPictures(
+                    None if source is None else _picture(source[number]),
+                    _picture(batch.target[number]),
+                    _picture(generated[number]),
+                    [] if attention is None else _maps(attention[number], batch.target),
+                )
+            )
+    return shown
+
+
+def _of_model(subject: Subject, device: str) -> tuple[int, Callable[[Sequence[int]], _Read]]:
+    from posegen.config import ComponentOptions
+    from posegen.config.parts import build_dataset
+    from posegen.data.loading import collate, to_batch, to_uint8
+    from posegen.inference.model import load_model
+
+    about = subject.evaluation.subject
+    path = subject.run if subject.run is not None else about.get("path")
+    if path is None:
+        raise DataError("the scored model was in memory only.")
+    model = load_model(path, device, precision=about.get("precision", "32"))
+    model = model.with_sampling(**about.get("sampling", {}))
+    now = json.loads(json.dumps(model.fingerprint()))
+    scored = {"weights": about.get("weights"), **about.get("fingerprint", {})}
+    changed = [key for key, value in scored.items() if value not in (None, now.get(key))]
+    if changed:
+        raise DataError(
+            f"{path}: the {' and '.join(changed)} are not those that were scored; run `posegen "
+            "eval` again."
+        )
+    section = dict(about["data"])
+    split = section.pop("split", "test")
+    dataset = build_dataset(ComponentOptions.model_validate(section), split)
+
+    def read(places: Sequence[int]) -> _Read:
+        raw = collate(dataset.__getitems__(list(places)), dataset.fields)
+        batch = to_batch(raw, model.encoder, model.device)
+        output = model.run(batch, seed=about.get("seed", 0))
+        return raw, to_uint8(output.image).cpu(), output.aux.get("attention")
+
+    return len(dataset), read
+
+
+def _of_results(subject: Subject) -> tuple[int, Callable[[Sequence[int]], _Read]]:
+    from posegen.evaluation.results.reading import open_results, stack
+
+    about = subject.evaluation.subject
+    options = {
+        name: None if about.get(name) is None else Path(about[name])
+        for name in ("targets", "sources", "annotations", "pairs")
+    }
+    results = open_results(Path(about["path"]), about["layout"], **options)
+
+    def read(places: Sequence[int]) -> _Read:
+        batch = stack([results[place] for place in places])
+        return batch, batch.generated, None
+
+    return len(results), read
+
+
+def _maps(blocks: Tensor, targets: Tensor) -> list[AttentionMap]:
+    from posegen.inference.grids import heat_maps
+
+    coloured = heat_maps(blocks[:, None], (targets.shape[-2], targets.shape[-1]))
+    return [
+        AttentionMap(picture, float(block.min()), float(block.max()))
+        for picture, block in zip(coloured, blocks, strict=True)
+    ]
+
+
+def _picture(image: Tensor) -> Image.Image:
+    """(3, H, W) uint8 -> a picture."""
+    return Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())

@@ -1,0 +1,44 @@
+"""The pace of a run, and signals that ask it to stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Meter:
+    """Images per second, and the time left."""
+
+    def __init__(self, step: int, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._step, self._time = step, time.perf_counter()
+
+    def read(self, step: int, total: int) -> tuple[float, float]:
+        """Return images per second since the last reading, and the seconds left at that pace."""
+        now = time.perf_counter()
+        pace = (now - self._time) / max(1, step - self._step)
+        self._step, self._time = step, now
+        return self._batch_size / pace, pace * (total - step)
+
+
+@contextmanager
+def stop_signals() -> Iterator[dict[str, bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a request to stop; a second one acts at once."""
+    state = {"asked": False}
+
+    def ask(number: int, frame: object) -> None:
+        if state["asked"]:
+            raise KeyboardInterrupt
+        state["asked"] = True
+
+    try:
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, where signals cannot be caught
+        before = {}
+    try:
+        yield state
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
