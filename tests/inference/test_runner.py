@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from posegen.core import ConfigError, Generator, TaskInfo
+from posegen.core import Config, ConfigError, Generator, GeneratorOutput, TaskInfo
 from posegen.inference import runner as runner_module
 from posegen.inference.runner import Runner, Speed
 
@@ -132,3 +132,30 @@ def test_a_compiled_network_is_compiled_once_for_the_last_smaller_batch_too(
         made = runner.generate_from(tuple(x[:count] for x in code), target_pose=there[:count])
         assert made.image.shape == (count, 3, 32, 16)
     assert len(graphs) == 3
+
+
+class WithSchedule(Generator):
+    """Has a table that half precision would spoil."""
+
+    inputs = ("source", "target_pose")
+    float32 = ("schedule*",)
+
+    def __init__(self) -> None:
+        super().__init__(Config(), TASK)
+        self.layer = nn.Conv2d(21, 3, 1)
+        self.register_buffer("schedule", torch.linspace(0, 1, 1001))
+
+    def forward(self, source: Tensor, target_pose: Tensor) -> GeneratorOutput:
+        scale = self.schedule[999].to(source.dtype)
+        return GeneratorOutput(self.layer(torch.cat([source, target_pose], 1)) * scale)
+
+
+def test_what_must_stay_float32_does(inputs: Inputs) -> None:
+    network = WithSchedule().eval()
+    runner = Runner(network, TASK, CPU, Speed("bf16"))
+    used = runner._small.whole
+    assert used.schedule.dtype == torch.float32  # type: ignore[attr-defined]
+    assert torch.equal(used.schedule, network.schedule)  # type: ignore[attr-defined]
+    assert used.layer.weight.dtype == torch.bfloat16  # type: ignore[attr-defined]
+    source, _, there = inputs(2)
+    assert runner(source=source, target_pose=there).image.dtype == torch.float32
