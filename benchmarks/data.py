@@ -138,9 +138,7 @@ class PlainReader:
     def batch(self, numbers: list[int]) -> Batch:
         """Read pairs one by one, and stack them."""
         pairs = [self.pair(number) for number in numbers]
-        images = {key: torch.stack([pair[key] for pair in pairs]) for key in pairs[0]}
-        points = torch.zeros(len(numbers), 18, 3)
-        return Batch(**images, source_keypoints=points, target_keypoints=points)
+        return Batch({key: torch.stack([pair[key] for pair in pairs]) for key in pairs[0]})
 
     def pair(self, number: int) -> dict[str, Tensor]:
         """Read one pair."""
