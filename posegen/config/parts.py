@@ -24,8 +24,7 @@ def build_dataset(section: ComponentOptions, split: Literal["train", "test"]) ->
         DataError: where its files are wrong.
         PluginError: where the fields that it declares are.
     """
-    options = options_of(section, Kind.DATASET, "data")
-    dataset: PairDataset = build(registry(), Kind.DATASET, section.name, options, split)
+    dataset: PairDataset = _component(Kind.DATASET, section, "data", split)
     try:
         check_fields(dataset.fields)
     except ValueError as error:
@@ -35,8 +34,7 @@ def build_dataset(section: ComponentOptions, split: Literal["train", "test"]) ->
 
 def build_encoder(section: ComponentOptions) -> PoseEncoder:
     """Build a pose encoder."""
-    options = options_of(section, Kind.ENCODER, "encoder")
-    encoder: PoseEncoder = build(registry(), Kind.ENCODER, section.name, options)
+    encoder: PoseEncoder = _component(Kind.ENCODER, section, "encoder")
     return encoder
 
 
@@ -68,8 +66,7 @@ def check_fit(
 
 def build_generator(section: ComponentOptions, task: TaskInfo) -> Generator:
     """Build a generator with freshly drawn weights."""
-    options = options_of(section, Kind.GENERATOR, "generator")
-    generator: Generator = build(registry(), Kind.GENERATOR, section.name, options, task)
+    generator: Generator = _component(Kind.GENERATOR, section, "generator", task)
     return generator
 
 
@@ -93,25 +90,20 @@ def method_from(
     Raises:
         PluginError, WeightsError: where a component or its weights cannot be had.
     """
-
-    def component(kind: Kind, options: ComponentOptions, where: str) -> Any:
-        return build(registry(), kind, options.name, options_of(options, kind, where), task)
-
     parts = Parts(
         generator=build_generator(generator, task),
         task=task,
         discriminators={
-            key: component(Kind.DISCRIMINATOR, options, f"discriminators.{key}")
+            key: _component(Kind.DISCRIMINATOR, options, f"discriminators.{key}", task)
             for key, options in (discriminators or {}).items()
         },
         losses={
-            key: WeightedLoss(options.weight, component(Kind.LOSS, options, f"losses.{key}"))
+            key: WeightedLoss(options.weight, _component(Kind.LOSS, options, f"losses.{key}", task))
             for key, options in (losses or {}).items()
             if options.weight > 0
         },
     )
-    options = options_of(section, Kind.METHOD, "method")
-    method: Method = build(registry(), Kind.METHOD, section.name, options, parts)
+    method: Method = _component(Kind.METHOD, section, "method", parts)
     return method
 
 
@@ -122,12 +114,11 @@ def build_trackers(sections: Mapping[str, ComponentOptions], run: Path) -> list[
         ConfigError: where a package that one needs is missing.
     """
     return [
-        build(
-            registry(),
-            Kind.TRACKER,
-            section.name,
-            options_of(section, Kind.TRACKER, f"trackers.{key}"),
-            run,
-        )
+        _component(Kind.TRACKER, section, f"trackers.{key}", run)
         for key, section in sections.items()
     ]
+
+
+def _component(kind: Kind, section: ComponentOptions, where: str, *context: Any) -> Any:
+    """Build what a section names, with its options and what the kind's contract adds."""
+    return build(registry(), kind, section.name, options_of(section, kind, where), *context)

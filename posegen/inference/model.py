@@ -72,7 +72,7 @@ class PoseTransfer:
         self.generator: Generator = method.networks["generator"]  # type: ignore[assignment]
         self.image_size, self.skeleton = config.image_size, config.skeleton
         self.task = task_of_weights(config, encoder)
-        self.sampling = self._sampling({})
+        self.sampling = sampling_of(config.method.name, config.sampling, "sampling")
         runner = Runner(self.generator, self.task, self.device, self.speed)
         self._networks: dict[str, Any] = {
             **{name: method.networks[name] for name in method.shared},
@@ -114,10 +114,10 @@ class PoseTransfer:
         return changed
 
     def _sampling(self, changes: Mapping[str, Any]) -> Config:
-        if not changes and hasattr(self, "sampling"):
+        if not changes:
             return self.sampling
-        saved = self.sampling.model_dump() if hasattr(self, "sampling") else self.config.sampling
-        return sampling_of(self.config.method.name, {**saved, **changes}, "sampling")
+        whole = {**self.sampling.model_dump(), **changes}
+        return sampling_of(self.config.method.name, whole, "sampling")
 
     def fingerprint(self) -> dict[str, Any]:
         """Return all that decides its pictures beside what it is given, and the seed."""

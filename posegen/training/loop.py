@@ -229,6 +229,7 @@ class Trainer:
         options, step = self.config.validation, self.stepper.index
         if self._validation is None or step % options.every:
             return False
+        check(terms, step - 1)  # never weights after a loss that is not finite
         scores = self._validation(lambda batch: self.generate(batch).image)
         self._trackers.scalars(step, {f"validation/{name}": s for name, s in scores.items()})
         shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
@@ -239,7 +240,7 @@ class Trainer:
         self.process.wait()  # all have read the file that the first one writes now
         if better:
             if self.process.is_main:
-                self._share(self.run.best, terms)
+                self._share(self.run.best)
                 contest.win(step, scores[options.best])
             return False
         return contest.is_over(step)
@@ -248,12 +249,11 @@ class Trainer:
         check(terms, self.stepper.index - 1)  # never a checkpoint after a loss that is not finite
         checkpoint.save(self.run.checkpoints, self.stepper, self.config.training.keep_checkpoints)
         if self.process.is_main:
-            self._share(self.run.weights, terms)
+            self._share(self.run.weights)
         self.process.wait()
 
-    def _share(self, folder: Path, terms: dict[str, torch.Tensor]) -> None:
+    def _share(self, folder: Path) -> None:
         """Write the networks as they are shared."""
-        check(terms, self.stepper.index - 1)
         step = self.stepper.index
         images = step * self.config.training.batch_size
         facts = {"step": step, "images": images, "average": bool(self.stepper.averages)}
