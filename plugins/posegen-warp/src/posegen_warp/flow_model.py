@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from posegen.core import Model
-from posegen_warp.model import discriminators
+from posegen_warp.model import ON_A_CPU, discriminators
 
 # The embedded people on a CPU: narrow, without a discriminator, and flows compared by colours, for
 # that needs no download and no deep network. Batch norm keeps the colours that instance norm takes
 # out; the source picture is fetched as well, for painting detail from features takes far longer.
 _PEOPLE: dict[str, Any] = {
-    "data": {"name": "people", "image_size": [128, 64], "identities": 2500, "pictures": 8},
-    "encoder": {"name": "gaussian", "sigma": 6.0},
+    **ON_A_CPU,
     "generator": {
         "name": "flow",
         "widths": [32, 64, 128],
@@ -23,29 +22,9 @@ _PEOPLE: dict[str, Any] = {
         "copy_picture": True,
     },
     "losses": {
-        "l1": {"name": "l1", "weight": 1.0},
-        "gradient": {"name": "gradient", "weight": 1.0},
+        **ON_A_CPU["losses"],
         "correctness": {"name": "flow-correctness", "weight": 1.0, "features": "colours"},
         "regularity": {"name": "flow-regularity", "weight": 5e-4},
-    },
-    "method": {"name": "adversarial", "weight": 0.0},
-    "optimizer": {
-        "name": "adamw",
-        "lr": 2e-3,
-        "beta1": 0.9,
-        "beta2": 0.99,
-        "weight_decay": 0.01,
-        "decay_norms": False,
-    },
-    "schedule": {"name": "cosine", "warmup": 100},
-    "augment": {"flip": 0.5},
-    "training": {
-        "batch_size": 8,
-        "steps": 6000,
-        "ema": 0.999,
-        "log_every": 25,
-        "sample_every": 500,
-        "checkpoint_every": 250,
     },
 }
 

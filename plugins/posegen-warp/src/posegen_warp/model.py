@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from posegen.core import Model
 
-# The embedded people on a CPU. No discriminator: what is copied is sharp by itself, and adversarial
-# detail needs far longer. Steep warm-up and a cosine to zero give the most for so few pictures.
-_PEOPLE: dict[str, Any] = {
+# The embedded people on a CPU, for both models of this package. No discriminator: what is copied is
+# sharp by itself, and adversarial detail needs far longer. Steep warm-up and a cosine to zero give
+# the most for so few pictures.
+ON_A_CPU: dict[str, Any] = {
     "data": {"name": "people", "image_size": [128, 64], "identities": 2500, "pictures": 8},
     "encoder": {"name": "gaussian", "sigma": 6.0},
-    "generator": {"name": "limbs"},
     "losses": {
         "l1": {"name": "l1", "weight": 1.0},
         "gradient": {"name": "gradient", "weight": 1.0},
@@ -37,6 +37,8 @@ _PEOPLE: dict[str, Any] = {
         "checkpoint_every": 250,
     },
 }
+
+_PEOPLE: dict[str, Any] = {**ON_A_CPU, "generator": {"name": "limbs"}}
 
 _PEOPLE_64: dict[str, Any] = {
     **_PEOPLE,
