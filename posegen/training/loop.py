@@ -25,7 +25,7 @@ from posegen.config.parts import (
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.contracts import PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, TrainingError
-from posegen.core.noise import Noise
+from posegen.core.noise import Noise, derive
 from posegen.core.skeletons import skeleton
 from posegen.data.augment import Augmentation, draw
 from posegen.data.loading import collate, to_batch
@@ -36,7 +36,7 @@ from posegen.training.display import Display, Status, memory_gib
 from posegen.training.initial import start_from
 from posegen.training.optimizers import learning_rate_factor
 from posegen.training.progress import Meter, stop_signals
-from posegen.training.randomness import PairSampler, derive
+from posegen.training.randomness import PairSampler
 from posegen.training.run import Run
 from posegen.training.stepper import NonFiniteLoss, Stepper, check
 from posegen.training.trackers import Trackers

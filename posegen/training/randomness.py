@@ -13,8 +13,6 @@ from torch.utils.data import Sampler
 
 from posegen.core.noise import derive
 
-__all__ = ["PairSampler", "derive"]
-
 
 class PairSampler(Sampler[list[int]]):
     """Batches of pair numbers, drawn with replacement as published, from step `start` on.

@@ -11,6 +11,7 @@ from rich.console import Console
 from posegen.evaluation.grid import make_grid, notes
 from posegen.evaluation.render import table
 from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
+from posegen.reports.page import latex_table
 
 NAMES = [(f"s{i}", f"t{i}") for i in range(4)]
 
@@ -206,3 +207,29 @@ def test_the_package_and_its_options_import_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", code]).returncode == 0
+
+
+def test_latex_is_a_booktabs_table():
+    text = latex_table({"run_1 & 50%": EVALUATION})
+    assert r"\begin{tabular}{lrrrrr}" in text
+    assert (
+        r" & ssim $\uparrow$ & psnr $\uparrow$ & l1 $\downarrow$ & mask-l1 $\downarrow$ &" in text
+    )
+    row = next(line for line in text.splitlines() if line.startswith("model"))
+    assert row == (
+        r"model & \textbf{0.5123} {\scriptsize $\pm$0.0123} & \textbf{23.46} "
+        r"{\scriptsize $\pm$0.50} & \textbf{0.1000} & 0.2500 & -- \\"
+    )
+    assert "4 pairs under posegen-1:as-is v1" in text
+    assert r"half of the 95\% bootstrap" in text
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+        assert rule in text
+
+
+def test_latex_of_several_subjects_and_protocols():
+    text = latex_table({r"run_1 & 50% {x}\y": BOTH, "b": BOTH})
+    assert r"run\_1 \& 50\% \{x\}\textbackslash{}y" in text
+    assert r"\multicolumn{6}{l}{\textit{gfla-2020:market1501 v3}} \\" in text
+    body = [line for line in text.splitlines() if line.endswith(r"\\")]
+    counts = {line.count(" & ") for line in body if "multicolumn" not in line}
+    assert counts == {5}

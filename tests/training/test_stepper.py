@@ -22,12 +22,13 @@ from posegen.core import (
     StepContext,
     TaskInfo,
 )
+from posegen.core.noise import derive
 from posegen.training import Stepper, build_method
 from posegen.training.adversarial import Adversarial
 from posegen.training.adversarial_config import AdversarialConfig
 from posegen.training.average import Average
 from posegen.training.display import Status, make_display
-from posegen.training.randomness import PairSampler, derive
+from posegen.training.randomness import PairSampler
 
 Tiny = Callable[..., ExperimentConfig]
 TASK = TaskInfo((32, 16), 18)
