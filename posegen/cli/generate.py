@@ -33,9 +33,14 @@ _LISTED = 20  # names that a message lists
 
 
 def generate(
-    weights: Annotated[Path, typer.Option(metavar="RUN|WEIGHTS", help="A run or weights.")],
     source: Annotated[Path, typer.Option(metavar="IMAGE", help="A picture of the person.")],
     source_pose: Annotated[Path, typer.Option(metavar="JSON", help="The pose in that picture.")],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN|WEIGHTS", help="A run or weights; by default the best that are installed."
+        ),
+    ] = None,
     target_pose: Annotated[
         list[Path] | None, typer.Option(metavar="JSON", help="A wanted pose (repeatable).")
     ] = None,
@@ -100,6 +105,7 @@ def generate(
     from posegen.inference.clips import check_clip, write_clip
     from posegen.inference.pose_sequences import PoseSequence
     from posegen.inference.results import Results
+    from posegen.weights.cache import default
 
     if bool(target_pose) == (target_poses is not None):
         raise ConfigError("give the wanted poses with --target-pose, or with --target-poses.")
@@ -113,6 +119,10 @@ def generate(
         check_clip(clip, fps)
     size = parse_size(pose_size, "--pose-size") if pose_size else None
     where = pick_device(device)
+    if weights is None:
+        entry = default()
+        weights = Path(entry.name)
+        note(f"Weights: {entry.name} ({entry.model}, {entry.licence}); others with --weights.")
     model = load_model(weights, where, precision=precision, compile=compile_, fold=fold)  # type: ignore[arg-type]
     model = model.with_sampling(**parse_sampling(sampling))
     results = Results(model, source, source_pose, out, _SHEET if grid else 0, seed=seed)

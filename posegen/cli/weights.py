@@ -23,19 +23,19 @@ CardNameOption = Annotated[
 
 @app.command("list")
 def list_(json: JsonOption = False) -> None:
-    """List the pulled weights, and those of the catalogue."""
+    """List the weights on this machine, and those of the catalogue."""
     rows = _rows()
     if json:
         print_json(rows)
     elif rows:
         print_table(("name", "model", "licence", "where"), rows)
     else:
-        say("No weights are pulled, and the catalogue has none; `posegen weights pull` gets some.")
+        say("No weights are here, and the catalogue has none; `posegen weights pull` gets some.")
 
 
 def _rows() -> list[dict[str, Any]]:
     from posegen.plugins import catalogue
-    from posegen.weights.cache import pulled
+    from posegen.weights.cache import installed, pulled
     from posegen.weights.description import read_config
 
     items, known, rows = pulled(), catalogue.load(), []
@@ -54,7 +54,11 @@ def _rows() -> list[dict[str, Any]]:
     have = {sha256 for item in items for sha256 in item.sources.values()}
     for entry in known.weights.values():
         if entry.sha256 not in have:
-            where = f"catalogue, {entry.size / 1e6:,.1f} MB"
+            size = f"{entry.size / 1e6:,.1f} MB"
+            where = f"catalogue, {size}"
+            if entry.package:
+                here = installed(entry)
+                where = str(here) if here else f"pip install {entry.package}, {size}"
             add(entry.name, entry, where, [known.place(entry)])
     return rows
 

@@ -220,6 +220,18 @@ class AugmentConfig(Config):
     hue: float = Field(
         default=0.0, ge=0, le=3.15, description="rotation of the hue in radians, either way"
     )
+    joint_noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.1,
+        description="standard deviation by which joints err, as a share of the picture's height",
+    )
+    joint_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of joints that go missing; of hidden ones twice",
+    )
 
 
 class ExperimentConfig(Config):

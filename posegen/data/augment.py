@@ -20,6 +20,8 @@ from posegen.core.batches import Batch
 from posegen.core.fields import Field, FieldKind, is_of_source, standard_fields
 from posegen.poses.people import inside
 
+KEYPOINTS = ("source_keypoints", "target_keypoints")
+
 if TYPE_CHECKING:
     from posegen.config import AugmentConfig
     from posegen.core.skeletons import Skeleton
@@ -50,6 +52,9 @@ class Augmentation:
         colours: (B, 4): what is added for brightness, the logarithms of the factors of contrast and
             saturation, and the rotation of the hue in radians.
         names: which kinds of change there are at all; the others cost nothing.
+        joints: (B, 2, K, 3), of sources and targets: what is added to x and y, as shares of the
+            height, and a number: below 1 the joint goes missing, below 2 if it is hidden. None:
+            joints stay.
     """
 
     fields: Mapping[str, Field]
@@ -57,12 +62,16 @@ class Augmentation:
     frames: tuple[Tensor, Tensor]
     colours: Tensor
     names: frozenset[str]
+    joints: Tensor | None = None
 
     def part(self, start: int, stop: int) -> Augmentation:
         """Return what was drawn for some of the pairs."""
         some = slice(start, stop)
         frames = (self.frames[0][some], self.frames[1][some])
-        return replace(self, flip=self.flip[some], frames=frames, colours=self.colours[some])
+        joints = None if self.joints is None else self.joints[some]
+        return replace(
+            self, flip=self.flip[some], frames=frames, colours=self.colours[some], joints=joints
+        )
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the changed batch, which has no pose maps yet; the given one stays as it is.
@@ -74,6 +83,8 @@ class Augmentation:
             batch = flip(batch, self.flip, self.fields)
         if "frame" in self.names:
             batch = move(batch, *self.frames)
+        if self.joints is not None:
+            batch = misplace(batch, self.joints)
         tint = "tint" in self.names
         if tint or "exposure" in self.names:
             images = {
@@ -94,8 +105,8 @@ def draw(
 ) -> Augmentation | None:
     """Draw the changes of a batch of pairs; None where the configuration asks for none.
 
-    Each value is drawn evenly from -limit to +limit, by `random` (a CPU generator) alone. `fields`
-    are what the data set declares beyond the standard ones.
+    Each value is drawn evenly from -limit to +limit (joints' places: normally), by `random`
+    (a CPU generator) alone. `fields` are what the data set declares beyond the standard ones.
     """
     scale = math.log1p(config.scale)
     reach = {
@@ -103,6 +114,7 @@ def draw(
         "exposure": (config.brightness, math.log1p(config.contrast)),
         "tint": (math.log1p(config.saturation), config.hue),
         "flip": (config.flip,),
+        "joints": (config.joint_noise, config.joint_dropout),
     }
     names = frozenset(name for name, limits in reach.items() if any(limits))
     if not names:
@@ -113,7 +125,13 @@ def draw(
     frame = torch.tensor(reach["frame"])
     colours = colours * torch.tensor(reach["exposure"] + reach["tint"])
     known = {**standard_fields(len(skeleton), skeleton.mirrored), **fields}
-    return Augmentation(known, flips, (source * frame, target * frame), colours, names)
+    joints = None
+    if "joints" in names:
+        places = torch.randn(pairs, 2, len(skeleton), 2, generator=random) * config.joint_noise
+        chance = torch.rand(pairs, 2, len(skeleton), 1, generator=random)
+        chance = chance / max(config.joint_dropout, 1e-9)
+        joints = torch.cat([places, chance], dim=-1)
+    return Augmentation(known, flips, (source * frame, target * frame), colours, names, joints)
 
 
 def flip(batch: Batch, chosen: Tensor, fields: Mapping[str, Field]) -> Batch:
@@ -184,6 +202,26 @@ def _moved(keypoints: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
     lost = inside(places, size) & ~inside(moved, size)
     present = (visibility > 0) & ~lost
     return torch.where(present[..., None], torch.cat([moved, visibility[..., None]], -1), 0)
+
+
+def misplace(batch: Batch, joints: Tensor) -> Batch:
+    """Let joints err and go missing as a detector's do; pictures and masks stay.
+
+    joints: (B, 2, K, 3), see `Augmentation`. One that errs out of the picture stays.
+    """
+    size = (batch.source.shape[-2], batch.source.shape[-1])
+    changed = {}
+    for name, drawn in zip(KEYPOINTS, joints.to(batch.source.device).unbind(1), strict=True):
+        if name not in batch.tensors:
+            continue
+        joint = batch.tensors[name]
+        places, visibility = joint[..., :2], joint[..., 2:]
+        erring = places + drawn[..., :2] * size[0]
+        erring = torch.where(inside(erring, size)[..., None], erring, places)
+        lost = drawn[..., 2:] < torch.where(visibility < 1, 2.0, 1.0)
+        present = (visibility > 0) & ~lost
+        changed[name] = torch.where(present, torch.cat([erring, visibility], dim=-1), 0.0)
+    return batch.having(**changed)
 
 
 def recolour(images: Tensor, colours: Tensor, tint: bool = True) -> Tensor:

@@ -23,7 +23,7 @@ from posegen.core.skeletons import skeleton as skeleton_named
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.inference.runner import Runner, Speed
-from posegen.weights.cache import find
+from posegen.weights.cache import default, find
 from posegen.weights.description import WeightsConfig
 from posegen.weights.folder import join, shared_digest
 from posegen.weights.networks import rebuild, task_of_weights
@@ -286,7 +286,7 @@ class PoseTransfer:
 
 
 def load_model(
-    path: str | Path,
+    path: str | Path | None = None,
     device: torch.device | str = "cpu",
     *,
     precision: Precision = "32",
@@ -296,10 +296,11 @@ def load_model(
 ) -> PoseTransfer:
     """Load a model from a folder of weights, a `.safetensors` file of ours, or a run.
 
-    Pulled weights can be given by their name; what is not on this machine is never fetched here.
+    Weights that were pulled, or came in a package, can be given by their name; what is not on this
+    machine is never fetched here.
 
     Args:
-        path: the run or weights.
+        path: the run or weights; without it, those that the catalogue calls the default.
         device: where it works.
         precision, compile, fold, cpu_kernels: how it is run; see `Speed`.
 
@@ -309,7 +310,7 @@ def load_model(
             which versions it was made with.
     """
     speed = Speed(precision, compile, fold, cpu_kernels)
-    return PoseTransfer(*rebuild(find(path)), device, speed)
+    return PoseTransfer(*rebuild(find(path or default().name)), device, speed)
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -59,12 +59,18 @@ class Catalogue:
             raise ConfigError(f"no plugin {name!r} in the catalogue; {near}")
         return self.plugins[name]
 
+    def default_weights(self) -> list[WeightsEntry]:
+        """Return what is taken where nobody names weights: the entry of the latest file first."""
+        return [entry for entry in reversed(self.weights.values()) if entry.default]
+
     def search(self, word: str) -> list[PluginEntry]:
         """Return the plugins that have a word in their name, summary, kinds or components."""
         return [entry for entry in self.plugins.values() if word.lower() in _text(entry)]
 
     def place(self, entry: WeightsEntry) -> str:
-        """Return where weights are, as `posegen weights pull` takes it."""
+        """Return where weights are, as `posegen weights pull` takes it; of a package, its name."""
+        if entry.package is not None:
+            return entry.package
         if entry.hub is not None:
             return f"hf:{entry.hub}@{entry.revision}"
         if entry.path is not None:

@@ -114,6 +114,9 @@ class CatalogueScore(BaseModel):
     column: Line = Field(description="the protocol's column, such as ssim")
     value: float = Field(allow_inf_nan=False)
     data: Line = Field(default="", description="data set and split; that of training where empty")
+    interval: tuple[float, float] | None = Field(
+        default=None, description="its 95 % confidence interval"
+    )
     count: int | None = Field(default=None, ge=1, description="how many images it is over")
 
 
@@ -129,16 +132,26 @@ class WeightsEntry(Entry):
     path: Line | None = Field(
         default=None, description="a .tar, .safetensors or folder, relative to the catalogue"
     )
+    package: str | None = Field(
+        default=None, description="an installed package that has a folder of the weights' name"
+    )
     size: int = Field(ge=1, description="bytes of that file, or of the model.safetensors there")
     sha256: Digest = Field(description="digest of the same")
     licence: Licence = Field(description="SPDX expression of the weights")
     data: Line = Field(min_length=1, description="what they were trained on")
+    seconds: int | None = Field(default=None, ge=1, description="seconds of training")
+    default: bool = Field(
+        default=False, description="whether they are taken where a user names none"
+    )
     scores: tuple[CatalogueScore, ...] = ()
 
     @model_validator(mode="after")
     def _one_place(self) -> WeightsEntry:
-        if sum(place is not None for place in (self.url, self.hub, self.path)) != 1:
-            raise ValueError("give one of url, hub and path")
+        places = (self.url, self.hub, self.path, self.package)
+        if sum(place is not None for place in places) != 1:
+            raise ValueError("give one of url, hub, path and package")
+        if self.package is not None:
+            _matching(self.package, r"[a-z0-9][a-z0-9._-]*", "the name of a package")
         if self.hub is not None:
             _matching(self.hub, r"[\w-][\w.-]*/[\w-][\w.-]*", "owner/name")
             _matching(self.revision or "", r"[0-9a-f]{40}", "a commit (40 digits) as revision")

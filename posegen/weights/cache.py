@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -28,7 +29,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from posegen.core.errors import WeightsError, suggest
 from posegen.plugins import catalogue
-from posegen.weights.bundle import content_digest
+from posegen.plugins.entries import WeightsEntry
+from posegen.weights.bundle import content_digest, file_digest
+from posegen.weights.description import TENSORS
 from posegen.weights.files import write_json
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
@@ -102,7 +105,7 @@ def find(path: str | Path) -> Path:
 
     Args:
         path: a run, `RUN@best` for those of its best validation, a folder of weights, a
-            `.safetensors` file, or the name of pulled weights.
+            `.safetensors` file, or the name of weights that were pulled or came in a package.
 
     Raises:
         WeightsError: where there is none, or the pulled ones were altered; for weights of the
@@ -130,6 +133,43 @@ def find(path: str | Path) -> Path:
     return given
 
 
+def installed(entry: WeightsEntry) -> Path | None:
+    """Return the folder of weights that came in a package; None where it is not installed.
+
+    The package's code is not run: its folder is found as an import would find it.
+
+    Raises:
+        WeightsError: where the package has other weights than the catalogue vouches for.
+    """
+    if entry.package is None:
+        return None
+    found = find_spec(entry.package.replace("-", "_").replace(".", "_"))
+    places = found.submodule_search_locations if found else None
+    folders = [Path(place) / entry.name for place in places or ()]
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    if folder and file_digest(folder / TENSORS) != entry.sha256:
+        raise WeightsError(
+            f"{folder}: not the weights {entry.name!r} that the catalogue describes; bring posegen "
+            f"and {entry.package} to the same version: `pip install -U posegen {entry.package}`."
+        )
+    return folder
+
+
+def default() -> WeightsEntry:
+    """Return the weights that are taken where nobody names any: of those that are installed.
+
+    Raises:
+        WeightsError: where none are, with what to do.
+    """
+    entries = catalogue.load().default_weights()
+    for entry in entries:
+        if entry.name in {item.name for item in pulled()} or installed(entry):
+            return entry
+    packages = [entry.package for entry in entries if entry.package]
+    remedy = f", or `pip install {packages[0]}` for some that work at once" if packages else ""
+    raise WeightsError(f"no weights are named; give --weights RUN|WEIGHTS{remedy}.")
+
+
 def _find_named(name: str) -> Path:
     items = {item.name: item for item in pulled() if item.name}
     if name in items:
@@ -142,9 +182,17 @@ def _find_named(name: str) -> Path:
         return item.folder
     known = catalogue.load().weights
     if name in known:
+        entry = known[name]
+        if folder := installed(entry):
+            return folder
+        if entry.package:
+            raise WeightsError(
+                f"{name}: these weights come with the package {entry.package}; "
+                f"`pip install {entry.package}`."
+            )
         raise WeightsError(
             f"{name}: in the catalogue, and not on this machine yet; `posegen weights pull {name}` "
-            f"gets it ({known[name].size / 1e6:,.1f} MB)."
+            f"gets it ({entry.size / 1e6:,.1f} MB)."
         )
     missing = f"{name}: no such run or weights"
     if not NAME.fullmatch(name) or not (known or items):

@@ -91,6 +91,11 @@ def request(
         if sha256 not in (None, entry.sha256):
             raise ConfigError(f"--sha256 {sha256}: the catalogue says {entry.sha256}.")
         name, sha256, size = name or source, entry.sha256, entry.size
+        if entry.package is not None:
+            raise ConfigError(
+                f"{source}: not pulled, since it comes with the package {entry.package}; "
+                f"`pip install {entry.package}`, then use it by name."
+            )
         source = known.place(entry)
         plain = entry.path is not None
         if plain and not Path(source).exists() and _of_sha256(sha256) is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 from PIL import Image
 
@@ -16,6 +18,8 @@ from posegen.config import ComponentOptions
 from posegen.config.parts import build_generator
 from posegen.core import TaskInfo
 from posegen.inference.pose_files import write_pose
+from posegen.plugins import catalogue
+from posegen.weights.bundle import file_digest
 from posegen.weights.description import WeightsConfig
 from posegen.weights.folder import join, save_weights
 
@@ -214,3 +218,24 @@ def test_mistakes_get_a_sentence(
     assert len(err.strip().splitlines()) == 1
     assert out == ""
     assert not (tmp_path / "o").exists()
+
+
+def test_without_weights_it_says_which_it_takes_or_what_to_give(
+    base: list[str | Path], tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*base[:1], *base[3:], "--target-pose", tmp_path / "me.json", "--out", tmp_path / "out"]
+    monkeypatch.setattr(catalogue, "shipped", lambda: tmp_path / "none.toml")
+    (tmp_path / "none.toml").write_text("schema = 1\n")
+    code, _, said = command(*words)
+    assert code == 2
+    assert said == "error: no weights are named; give --weights RUN|WEIGHTS.\n"
+    shutil.copytree(tmp_path / "weights", tmp_path / "mine_weights" / "mine")
+    digest = file_digest(tmp_path / "weights" / "model.safetensors")
+    entry = {"name": "mine", "model": "patn", "licence": "MIT", "data": "none", "default": True}
+    entry |= {"package": "mine-weights", "size": 1, "sha256": digest}
+    (tmp_path / "none.toml").write_text(tomli_w.dumps({"schema": 1, "weights": [entry]}))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code, out, said = command(*words)
+    assert code == 0, said
+    assert "Weights: mine (patn, MIT); others with --weights." in said
+    assert out.splitlines() == [str(tmp_path / "out" / "me_me.png")]

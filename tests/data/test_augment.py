@@ -13,7 +13,7 @@ from posegen.config import AugmentConfig, experiment, preset
 from posegen.core.batches import Batch, Pair
 from posegen.core.fields import Field, FieldKind, standard_fields
 from posegen.core.skeletons import OPENPOSE18
-from posegen.data.augment import Augmentation, draw, flip, move, recolour
+from posegen.data.augment import Augmentation, draw, flip, misplace, move, recolour
 from posegen.data.loading import collate, to_batch
 from posegen.poses.config import GaussianConfig
 from posegen.poses.encoders import GaussianEncoder
@@ -264,3 +264,33 @@ def test_a_map_of_which_nothing_is_known_is_not_flipped(noise: Any) -> None:
 def test_limits_are_checked(key: str, value: Any) -> None:
     with pytest.raises(ValueError, match=key):
         AugmentConfig.model_validate({key: value})
+
+
+def test_joints_err_by_the_standard_deviation_and_go_missing_by_the_share() -> None:
+    config = AugmentConfig(joint_noise=0.01, joint_dropout=0.1)
+    places = torch.tensor([20.0, 40.0]).expand(2000, JOINTS, 2)
+    seen = torch.tensor([1.0, 0.5]).repeat(JOINTS // 2)[:, None].expand(2000, JOINTS, 1)
+    points = torch.cat([places, seen], dim=-1)
+    images = torch.zeros(2000, 1, 100, 60)
+    tensors = {"source": images, "source_keypoints": points, "target_keypoints": points}
+    batch = Batch(tensors, kinds={name: FIELDS[name].kind for name in tensors})
+    drawn = draw(config, OPENPOSE18, 2000, seeded(3))
+    assert drawn is not None
+    changed = drawn(batch)
+    for name in ("source_keypoints", "target_keypoints"):
+        joints = changed[name]
+        lost = joints[..., 2] == 0
+        assert torch.equal(joints[lost], torch.zeros_like(joints[lost]))
+        assert abs(float(lost[:, ::2].float().mean()) - 0.1) < 0.015
+        assert abs(float(lost[:, 1::2].float().mean()) - 0.2) < 0.02
+        assert abs(float((joints - points)[~lost][:, :2].std()) - 1.0) < 0.03
+    assert not torch.equal(changed["source_keypoints"], changed["target_keypoints"])
+    assert changed.source is images
+
+
+def test_a_joint_does_not_err_out_of_the_picture_and_a_missing_one_stays_missing() -> None:
+    points = torch.tensor([[[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]])
+    tensors = {"source": torch.zeros(1, 3, 10, 10), "source_keypoints": points}
+    batch = Batch(tensors, kinds={name: FIELDS[name].kind for name in tensors})
+    joints = torch.tensor([[[[-0.5, 0.0, 9.0], [0.1, 0.1, 9.0]]] * 2])
+    assert torch.equal(misplace(batch, joints)["source_keypoints"], points)

@@ -88,7 +88,11 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("weights", {"sha256": "AB" * 32}, "weights 'tiny-people': sha256: .* is not a sha256"),
         ("weights", {"size": 0}, "weights 'tiny-people': size: input should be greater"),
         ("weights", {"url": "http://example.org/a.tar"}, "url: .* is not an https address"),
-        ("weights", {"path": "a.tar"}, "weights 'tiny-people': give one of url, hub and path"),
+        (
+            "weights",
+            {"path": "a.tar"},
+            "weights 'tiny-people': give one of url, hub, path and package",
+        ),
         ("weights", {"name": 5}, "weights number 1: name: input should be a valid string"),
         ("weights", {"data": ""}, "data: string should have at least 1"),
         ("weights", {"scores": [{"column": "ssim"}]}, "scores.0.protocol: field required"),

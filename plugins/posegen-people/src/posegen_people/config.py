@@ -10,6 +10,8 @@ from posegen.core import Config
 
 Split = Literal["train", "test"]
 
+Look = Literal["plain", "varied"]
+
 #: Networks halve a picture twice at least.
 Side = Annotated[int, Field(ge=8, multiple_of=4)]
 
@@ -36,6 +38,11 @@ class PeopleConfig(Config):
         default=100, ge=1, le=1_000_000, description="people to test on, none of them in training"
     )
     seed: int = Field(default=0, ge=0, description="another seed gives other people")
+    look: Look = Field(
+        default="plain",
+        description="plain: clean and whole, for scores that compare; varied: what photographs "
+        "vary (crops, backdrops, light, cloth, blur, JPEG), for networks that shall meet real ones",
+    )
     cache_mib: int = Field(
         default=512,
         ge=0,

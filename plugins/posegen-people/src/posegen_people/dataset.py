@@ -29,6 +29,7 @@ class PeopleDataset(PairDataset):
         super().__init__(config, split)
         self.image_size = config.image_size
         self._seed = config.seed
+        self._look = config.look
         self._first = FIRST_IDENTITY[split]
         self._pictures = config.pictures
         identities = config.identities if split == "train" else config.test_identities
@@ -95,7 +96,9 @@ class PeopleDataset(PairDataset):
         missing = sorted(numbers - set(pictures))
         if missing:
             people, shots = zip(*map(self._person, missing), strict=True)
-            batch = render.render_people(people, shots, self.image_size, seed=self._seed)
+            batch = render.render_people(
+                people, shots, self.image_size, seed=self._seed, look=self._look
+            )
             for number, tensors in zip(missing, zip(*batch, strict=True), strict=True):
                 pictures[number] = render.Rendered(*tensors)
                 if len(self._cache) < self._room:

@@ -15,6 +15,7 @@ from torch import Tensor
 from posegen_people.bones import People
 from posegen_people.geometry import constant, smoothstep, wave
 from posegen_people.head import hairline
+from posegen_people.noise import fractal, value_noise
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,22 @@ def _pattern(
         | ((kind == 6) & (wave(level * 1.25 + 0.4) > 0.45))
     ).float()
     plaid = 0.42 * ((stripe_y > 0.1).float() + (stripe_x > 0.1).float())
-    return _mix(first, second, torch.where(kind == 3, plaid, printed))
+    cloth = _mix(first, second, torch.where(kind == 3, plaid, printed))
+    return _textured(s, prefix, girth, cloth, second)
+
+
+def _textured(s: Samples, prefix: str, girth: float, cloth: Tensor, second: Tensor) -> Tensor:
+    """Add what the look `varied` has on cloth: mottling, a print without a rule, or coarse yarn."""
+    kind = s[prefix + "_texture"].round()
+    if not bool(kind.any()):
+        return cloth
+    x, y, seed = s.around * girth, s.local[:, 1], s["texture_seed"]
+    size, depth = s["texture_size"], s["texture_depth"]
+    noise = fractal(x / size, y / size, seed, octaves=3)
+    yarn = value_noise(x / 0.03, y / 0.015, seed) - 0.5
+    shade = torch.where(kind == 1, 2.5 * noise, torch.where(kind == 3, yarn, 0.0))
+    cloth = (cloth * (1 + depth * shade)[:, None]).clamp(min=0)
+    return _mix(cloth, second, (kind == 2) & (noise > 0.12))
 
 
 def _logo(s: Samples, colour: Tensor) -> Tensor:

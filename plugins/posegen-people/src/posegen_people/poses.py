@@ -194,10 +194,13 @@ class Shot:
         family: its pose family.
         angles: (18, 3) degrees, in the order of `BONES`.
         rotations: (18, 3, 3), the same as matrices.
-        camera: (5,): share of the height that an upright person fills, shift right (-0.5 to 0.5)
-            and up (0 to 1) within the room left, cosine and sine of the camera's tilt.
+        camera: (7,): share of the height that an upright person fills, shift right (-0.5 to 0.5)
+            and up (0 to 1) within the room left, cosine and sine of the camera's tilt; how much
+            larger than what fits the person is (above 1: cropped), and then the room above the
+            head as a share of the height.
         light: (4,): small change of the light's direction (3), and its gain.
         seated: whether a stool stands under the person.
+        grain: number of the picture's grain, where it has any.
     """
 
     family: str
@@ -206,6 +209,7 @@ class Shot:
     camera: NDArray[np.float32]
     light: NDArray[np.float32]
     seated: bool
+    grain: int = 0
 
 
 def draw_shot(rng: np.random.Generator, view: float) -> Shot:
@@ -226,7 +230,8 @@ def draw_shot(rng: np.random.Generator, view: float) -> Shot:
     angles[_INDEX["root"]] = (0.0, 0.0, _yaw(view))
     fill, right, up, pitch = rng.random(4)
     tilt = np.deg2rad(2.0 + 7.0 * pitch)
-    camera = (0.81 + 0.11 * fill, right - 0.5, up, float(np.cos(tilt)), float(np.sin(tilt)))
+    tilted = float(np.cos(tilt)), float(np.sin(tilt))
+    camera = (0.81 + 0.11 * fill, right - 0.5, up, *tilted, 1.0, 0.0)
     light = np.append(rng.standard_normal(3).clip(-2, 2) * 0.06, 0.95 + 0.1 * rng.random())
     return Shot(
         family,

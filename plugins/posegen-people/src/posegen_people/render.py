@@ -18,14 +18,17 @@ from torch import Tensor
 
 from posegen_people.body import body_parts
 from posegen_people.bones import SKELETON, Bones, pose
+from posegen_people.config import Look
 from posegen_people.garments import garment_parts
 from posegen_people.geometry import constant, normalise
 from posegen_people.head import head_parts
 from posegen_people.paint import PARTS
+from posegen_people.photograph import develop, expose
 from posegen_people.poses import Shot, draw_shot
 from posegen_people.raster import Hits, join_parts, rasterise
 from posegen_people.scene import DISTANCE, Camera, backdrop, draw_scene, fit_camera
 from posegen_people.shade import shade
+from posegen_people.variety import plain_look, vary_person, vary_shot
 from posegen_people.wardrobe import Row, draw_person
 
 #: Samples per pixel, along x and along y.
@@ -77,22 +80,28 @@ class Rendered(NamedTuple):
 
 @torch.no_grad()
 def render_people(
-    identities: Sequence[int], pictures: Sequence[int], size: tuple[int, int], *, seed: int = 0
+    identities: Sequence[int],
+    pictures: Sequence[int],
+    size: tuple[int, int],
+    *,
+    seed: int = 0,
+    look: Look = "plain",
 ) -> Rendered:
     """Render one picture per pair of identity and picture number.
 
-    The same (seed, identity, picture, size) gives the same bits in every batch.
+    The same (seed, identity, picture, size, look) gives the same bits in every batch.
 
     Args:
         identities: B numbers >= 0 that choose the persons: build, clothes, surroundings.
         pictures: B numbers >= 0 that choose pose, view and camera among that person's pictures.
         size: (H, W) in pixels, each >= 8.
         seed: chooses another population.
+        look: `plain`, or `varied`: see `variety`.
     """
     chunk = max(1, min(32, SAMPLES_PER_CHUNK // (size[0] * size[1] * SUPERSAMPLING**2)))
-    people = [_person(seed, identity) for identity in identities]
+    people = [_person(seed, identity, look) for identity in identities]
     shots = [
-        _shot(seed, identity, picture, start)
+        _shot(seed, identity, picture, start, look)
         for identity, picture, (_, start) in zip(identities, pictures, people, strict=True)
     ]
     done = [
@@ -103,16 +112,23 @@ def render_people(
 
 
 @lru_cache(maxsize=4096)
-def _person(seed: int, identity: int) -> tuple[Row, float]:
+def _person(seed: int, identity: int, look: Look) -> tuple[Row, float]:
     """An identity's row with its scene, and the start of its sequence of views."""
     rng = np.random.default_rng((seed, identity))
     row = draw_person(rng)
-    return row | draw_scene(rng), float(rng.random())
+    row, start = row | draw_scene(rng), float(rng.random())
+    if look == "plain":
+        return plain_look(row), start
+    return vary_person(row, np.random.default_rng((seed, identity, 0, 2))), start
 
 
-def _shot(seed: int, identity: int, picture: int, start: float) -> Shot:
+def _shot(seed: int, identity: int, picture: int, start: float, look: Look) -> Shot:
     rng = np.random.default_rng((seed, identity, picture, 1))
-    return draw_shot(rng, (start + picture * GOLDEN) % 1.0)
+    shot = draw_shot(rng, (start + picture * GOLDEN) % 1.0)
+    if look == "plain":
+        return shot
+    whole, own = (np.random.default_rng((seed, identity, n, 3)) for n in (0, picture + 1))
+    return vary_shot(shot, whole, own)
 
 
 def _stack(arrays: Sequence[NDArray[np.float32]]) -> Tensor:
@@ -152,8 +168,9 @@ def _render_chunk(people: Sequence[Row], shots: Sequence[Shot], size: tuple[int,
     pixels = _pool(samples, hits) / step**2
     behind = backdrop(person, camera, bones, light, height, width)
     picture = pixels[:, :3] + behind * (1 - pixels[:, 3:4])
+    grain = torch.tensor([shot.grain for shot in shots])
     return Rendered(
-        (picture.clamp(0, 1).sqrt() * 255).round().to(torch.uint8),
+        develop(expose(picture, person), person, grain),
         (pixels[:, 4:] >= 0.5 - 1e-4).to(torch.uint8) * 255,
         _keypoints(bones, camera, metres, person["scale"]),
     )

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from posegen_people.bones import SIDES, Bones, People
 from posegen_people.geometry import smoothstep
+from posegen_people.noise import fractal
 
 #: From the camera to the person, metres.
 DISTANCE = 5.5
@@ -131,12 +132,13 @@ class Camera:
 def fit_camera(
     points: Tensor, stature: Tensor, settings: Tensor, height: int, width: int
 ) -> Camera:
-    """Frame the person: points (B, V, 3) world, stature (B,) metres, settings (B, 5) of a Picture.
+    """Frame the person: points (B, V, 3) world, stature (B,) metres, settings (B, 7) of a Shot.
 
     An upright person fills settings' share of the height; whoever is too wide or too tall is
-    scaled down to fit.
+    scaled down to fit, and at last everybody by the settings' zoom: who is then too tall is cropped
+    below.
     """
-    fill, right, up, cosine, sine = settings.unbind(1)
+    fill, right, up, cosine, sine, zoom, above = settings.unbind(1)
     one = torch.ones_like(fill)
     camera = Camera(one, one * 0, one * 0, stature * 0.5, cosine, sine)
     seen = camera.view(points)
@@ -144,13 +146,14 @@ def fit_camera(
     x_high, y_high, _ = seen.amax(1).unbind(-1)
     scale = fill * height / stature
     scale = torch.minimum(scale, 0.92 * width / (x_high - x_low))
-    scale = torch.minimum(scale, 0.94 * height / (y_high - y_low))
+    scale = torch.minimum(scale, 0.94 * height / (y_high - y_low)) * zoom
     slack_x = width - (x_high - x_low) * scale
     slack_y = height - (y_high - y_low) * scale
     column = (width - 1) / 2 - (x_low + x_high) * 0.5 * scale
-    column = column + right * (slack_x * 0.8).clamp(max=0.12 * width)
+    column = column + right * (slack_x * 0.8).clamp(min=-0.12 * width, max=0.12 * width)
     floor = torch.minimum(slack_y * 0.5, (0.02 + 0.06 * up) * height)
     row = height - 0.5 - floor + y_low * scale
+    row = torch.where(zoom > 1, above * height + y_high * scale, row)
     return Camera(scale, column, row, stature * 0.5, cosine, sine)
 
 
@@ -174,6 +177,7 @@ def backdrop(
     to_floor = eye_y / (-dy).clamp(min=1e-3)
     floor_x, floor_z = dx * to_floor, eye_z + dz * to_floor
 
+    clutter, size = value("clutter")[:, None], value("clutter_size")
     climb = (wall_y / 2.4).clamp(0, 1)[:, None]
     wall = value("wall_low") + (value("wall_high") - value("wall_low")) * climb
     wall = wall.expand(-1, -1, -1, width)
@@ -185,13 +189,25 @@ def backdrop(
         along = smoothstep((wall_y - y).abs() - half_height, soft, -soft)
         share = across * along * scene["shape_opacity"][:, i, None, None]
         wall = wall + (value("shape_colours")[:, i] - wall) * share[:, None]
+    wall = wall * (1 + clutter * _mottled(wall_x / size, wall_y / size, scene)).clamp(min=0)
     fade = 1 - 0.16 * (floor_z.clamp(-2, 2) * -0.5).clamp(0, 1)
     floor = value("floor") * fade[:, None]
+    floor = floor * (1 + clutter * _mottled(floor_x / size, floor_z / size, scene)).clamp(min=0)
     floor = floor * (
         1 - value("shadow")[:, None] * _shadow(bones, light, floor_x, floor_z)[:, None]
     )
     on_floor = smoothstep(wall_y, value("wall_blur"), -value("wall_blur"))[:, None]
     return wall + (floor - wall) * on_floor
+
+
+def _mottled(x: Tensor, y: Tensor, scene: People) -> Tensor:
+    """Noise of the surroundings at x and y, (B, 3, H, W) about 0; nothing where nobody has any."""
+    if not bool(scene["clutter"].any()):
+        return torch.zeros(())
+    seed = scene["texture_seed"][:, None, None]
+    shared = fractal(x, y, seed, octaves=4)
+    own = [fractal(x, y, seed + 10 * colour, octaves=3) for colour in (1, 2, 3)]
+    return 1.8 * (shared[:, None] + 0.25 * torch.stack(own, 1))
 
 
 def _shadow(bones: Bones, light: Tensor, x: Tensor, z: Tensor) -> Tensor:

@@ -89,6 +89,8 @@ def shade(
     shine = 0.05 * shine * shine * shine
     rim = 1 - normal[:, 2].clamp(0, 1)
     rim = 0.05 * rim * rim * rim * (0.5 + 0.5 * normal[:, 1])
-    strength = (0.78 * diffuse * gain[image] * (0.35 + 0.65 * hollow))[:, None]
-    colour = albedo * (strength * person["light_colour"][image] + (sky * hollow)[:, None])
+    fill = person["fill_light"][image]
+    strength = (0.78 * diffuse * gain[image] * (0.35 + 0.65 * hollow) * (1 - fill))[:, None]
+    sky = (sky + 0.5 * fill) * hollow
+    colour = albedo * (strength * person["light_colour"][image] + sky[:, None])
     return colour + (shine + rim)[:, None], kind
