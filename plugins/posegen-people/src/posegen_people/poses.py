@@ -221,12 +221,7 @@ def draw_shot(rng: np.random.Generator, view: float) -> Shot:
         angles = angles[_MIRROR]
         angles[_TRUNK, 1:] *= -1
     angles = angles.clip(_LOW, _HIGH)
-    for side in SIDES:
-        # The sole stays level with the floor as far as the ankle can bend.
-        lean = angles[_INDEX[side + "knee"], 0] - angles[_INDEX[side + "hip"], 0]
-        lean += angles[_INDEX["pelvis"], 0]
-        pitch = float(np.clip(0.0, lean + ANKLE[0], lean + ANKLE[1]))
-        angles[_INDEX[side + "foot"]] = (pitch, 0.0, angles[_INDEX[side + "hip"], 2] + 3.0)
+    _level_soles(angles)
     angles[_INDEX["root"]] = (0.0, 0.0, _yaw(view))
     fill, right, up, pitch = rng.random(4)
     tilt = np.deg2rad(2.0 + 7.0 * pitch)
@@ -241,6 +236,30 @@ def draw_shot(rng: np.random.Generator, view: float) -> Shot:
         light.astype(np.float32),
         family == "sit",
     )
+
+
+def posed(joints: Angles, yaw: float) -> NDArray[np.float32]:
+    """Return the rotations (18, 3, 3) of a pose, in the order of `BONES`.
+
+    Args:
+        joints: angles by bone, such as `left_knee`; the others are `NEUTRAL`. Clipped to `LIMITS`.
+        yaw: degrees by which the whole person is turned to their left.
+    """
+    rows = zip(BONES, _KIND, strict=True)
+    angles = _table([joints.get(bone, NEUTRAL.get(kind, _NOTHING)) for bone, kind in rows])
+    angles = angles.clip(_LOW, _HIGH)
+    _level_soles(angles)
+    angles[_INDEX["root"]] = (0.0, 0.0, yaw)
+    return _matrices(angles * _SIGNS)
+
+
+def _level_soles(angles: NDArray[np.float64]) -> None:
+    """Keep both soles level with the floor as far as the ankles can bend."""
+    for side in SIDES:
+        lean = angles[_INDEX[side + "knee"], 0] - angles[_INDEX[side + "hip"], 0]
+        lean += angles[_INDEX["pelvis"], 0]
+        pitch = float(np.clip(0.0, lean + ANKLE[0], lean + ANKLE[1]))
+        angles[_INDEX[side + "foot"]] = (pitch, 0.0, angles[_INDEX[side + "hip"], 2] + 3.0)
 
 
 def _yaw(view: float) -> float:
