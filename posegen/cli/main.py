@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from posegen.cli import (
+    animate,
     bench,
     catalogue,
     compare,
@@ -43,6 +44,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("generate")(generate.generate)
+app.command("animate")(animate.animate)
 app.command("export")(export.export)
 app.command("pose")(pose.pose)
 app.command("doctor")(doctor.doctor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -20,9 +21,13 @@ from posegen.core.errors import DataError
 from posegen.core.methods import Method
 from posegen.core.noise import Noise
 from posegen.core.skeletons import skeleton as skeleton_named
+from posegen.data.posing import PeopleFinder, build_finder, default_detector
+from posegen.inference.animation import find_person, read_driver, set_scene
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.inference.runner import Runner, Speed
+from posegen.poses.retarget import How
+from posegen.poses.smoothing import Strength
 from posegen.weights.cache import default, find
 from posegen.weights.description import WeightsConfig
 from posegen.weights.folder import join, shared_digest
@@ -244,6 +249,58 @@ class PoseTransfer:
                 }
             )
             yield batch, self.run(batch, seed=seed, **sampling)
+
+    def animate(
+        self,
+        photo: PictureLike,
+        motion: str | Path,
+        source_keypoints: PoseLike | None = None,
+        *,
+        detector: str | None = None,
+        how: How = "source",
+        smoothing: Strength = "light",
+        seed: int = 0,
+        **sampling: Any,
+    ) -> Iterator[Image.Image]:
+        """Yield the person of a photo, framed for this model, in a motion's poses.
+
+        Args:
+            photo: a picture as in `generate`, of any shape.
+            motion: the name of a motion of the library, or a video, a folder of pictures or poses.
+            source_keypoints: the pose in the photo; without it, a detector finds it.
+            detector: which; by default the best that is installed.
+            how, smoothing: how the motion is put on the person; see `animation.set_scene`.
+            seed, sampling: as in `generate`.
+
+        Raises:
+            DataError: where nobody is found, or a file cannot be used.
+            PluginError, WeightsError: where the detector is not there.
+        """
+
+        @cache
+        def finder() -> PeopleFinder:
+            name = detector or default_detector()
+            return build_finder(name, {}, self.device, self.skeleton)
+
+        image = as_tensor(_picture(photo))
+        if source_keypoints is None:
+            keypoints = find_person(
+                image, finder(), photo if isinstance(photo, str | Path) else "photo"
+            )
+        else:
+            own = (image.shape[1], image.shape[2])
+            keypoints = self._pose(source_keypoints).scaled_to(own, own)
+        driver = read_driver(motion, self.skeleton, finder)
+        scene = set_scene(
+            image,
+            keypoints,
+            driver,
+            layout=self.skeleton,
+            size=self.image_size,
+            how=how,
+            smoothing=smoothing,
+        )
+        return self.frames(scene.picture, scene.source, scene.wanted, seed=seed, **sampling)
 
     def _source(self, picture: Image.Image, keypoints: PoseLike) -> dict[str, Tensor]:
         """Return what is known from the source, each with one sample."""

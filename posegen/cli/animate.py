@@ -1,0 +1,164 @@
+"""`posegen animate`."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from posegen.cli.options import DeviceOption, SamplingOption, SeedOption, SetOption, parse_sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from PIL import Image
+
+    from posegen.data.posing import PeopleFinder
+
+_POSES = "The motion on the person"
+_OUTPUT = "The clip"
+
+
+def animate(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A picture of one person.")],
+    motion: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|VIDEO|POSES",
+            help="A motion of the library (`posegen pose list`), a video, a folder of pictures or "
+            "of pose files, or another program's file of poses.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Write a .webp, .gif, .apng or .mp4; else a folder."),
+    ],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN|WEIGHTS", help="A run or weights; by default the best that are installed."
+        ),
+    ] = None,
+    source_pose: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="The pose in the photo; else a detector finds it."),
+    ] = None,
+    detector: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which pose detector; by default the best installed."),
+    ] = None,
+    set_: SetOption = None,
+    retarget: Annotated[
+        Literal["source", "height", "none"],
+        typer.Option(
+            metavar="source|height|none",
+            rich_help_panel=_POSES,
+            help="source: the person's own limb lengths; height: their size and the driver's "
+            "proportions; none: the poses as they are, in pixels of the photo.",
+        ),
+    ] = "source",
+    smooth: Annotated[
+        Literal["off", "light", "strong"],
+        typer.Option(
+            metavar="off|light|strong", rich_help_panel=_POSES, help="Smooth detected poses."
+        ),
+    ] = "light",
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PNG",
+            rich_help_panel=_POSES,
+            help="Also draw which part of the photo is taken, and the pose in it.",
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, rich_help_panel=_OUTPUT, help="Pictures a second; by default the motion's."
+        ),
+    ] = None,
+    scale: Annotated[
+        int, typer.Option(min=1, max=16, rich_help_panel=_OUTPUT, help="Enlarge the pictures.")
+    ] = 3,
+    show_pose: Annotated[
+        bool, typer.Option("--show-pose", rich_help_panel=_OUTPUT, help="Draw the pose beside.")
+    ] = False,
+    sampling: SamplingOption = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+) -> None:
+    """Let the person of a photo do a motion.
+
+    The person is found and framed, the motion put on their limbs, and every frame made by the
+    weights. --set gives options of the detector, for example detector.person_score=0.5.
+    """
+    from posegen.cli.console import note, progress, say
+    from posegen.cli.prepare import open_finder
+    from posegen.compute.process import pick_device
+    from posegen.data.footage import read_upright
+    from posegen.data.posing import default_detector
+    from posegen.inference import load_model
+    from posegen.inference.animation import enlarged, find_person, read_driver, set_scene
+    from posegen.inference.clips import check_clip, write_clip
+    from posegen.inference.pose_files import read_pose
+    from posegen.poses.smoothing import jitter
+    from posegen.weights.cache import default
+
+    if out.suffix:
+        check_clip(out, fps or 1)
+    if weights is None:
+        entry = default()
+        weights = Path(entry.name)
+        note(f"Weights: {entry.name} ({entry.model}, {entry.licence}); others with --weights.")
+    model = load_model(weights, pick_device(device)).with_sampling(**parse_sampling(sampling))
+    image = read_upright(photo)
+
+    @cache
+    def finder() -> PeopleFinder:
+        return open_finder(detector or default_detector(), set_, device, model.skeleton)
+
+    own = (image.shape[1], image.shape[2])
+    if source_pose is None:
+        keypoints = find_person(image, finder(), photo)
+    else:
+        keypoints = read_pose(source_pose, model.skeleton).scaled_to(own, own)
+    driver = read_driver(motion, model.skeleton, finder)
+    scene = set_scene(
+        image,
+        keypoints,
+        driver,
+        layout=model.skeleton,
+        size=model.image_size,
+        how=retarget,
+        smoothing=smooth,
+    )
+    if draw:
+        draw.parent.mkdir(parents=True, exist_ok=True)
+        scene.drawn(model.skeleton).save(draw)
+    frames = model.frames(scene.picture, scene.source, scene.wanted, seed=seed)
+    total = len(scene.track)
+    with progress(f"{photo.stem}: {motion}") as advance:
+        shown = enlarged(frames, scene, scale, model.skeleton if show_pose else None)
+        counted = _counted(shown, advance, total)
+        if out.suffix:
+            write_clip(out, counted, fps or driver.fps)
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            for number, frame in enumerate(counted):
+                frame.save(out / f"{photo.stem}_{number:04d}.png")
+    if driver.detected and smooth != "off":
+        before, after = jitter(driver.track), jitter(scene.track)
+        note(f"Jitter of the poses, in heights per frame²: {before:.4f}, smoothed {after:.4f}.")
+    say(f"{out}: {total} frames")
+    if draw:
+        say(str(draw))
+
+
+def _counted(
+    frames: Iterator[Image.Image], advance: Callable[[int, int], None], total: int
+) -> Iterator[Image.Image]:
+    for number, frame in enumerate(frames, start=1):
+        yield frame
+        advance(number, total)

@@ -1,0 +1,226 @@
+"""From a photo and a motion to what a model needs: the person framed, and moved as the driver is.
+
+driver   poses in time: a motion of the library, a video, a folder of pictures, pose files
+scene    the photo cut to the model's shape, its pose, and the wanted poses, all in its pixels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from posegen.core.errors import ConfigError, DataError
+from posegen.core.skeletons import skeleton
+from posegen.data.footage import VIDEO_SUFFIXES, Footage
+from posegen.data.framing import Frame, follow, frame_around
+from posegen.data.image_files import is_picture
+from posegen.data.posing import PeopleFinder
+from posegen.inference.pose_files import Pose
+from posegen.inference.pose_sequences import PoseSequence
+from posegen.poses.conversions import convert
+from posegen.poses.draw import draw_pose, draw_pose_on
+from posegen.poses.motions import motion, motion_names
+from posegen.poses.people import drop_outside
+from posegen.poses.retarget import How, retarget
+from posegen.poses.smoothing import Strength, mend
+
+#: Pictures a second where the driver does not tell.
+FPS = 25.0
+#: Frames of a clip; more are refused, since every one of them is kept in memory.
+LONGEST = 5000
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Poses in time.
+
+    Attributes:
+        track: (F, K, 3): x, y (downwards, in any unit) and visibility.
+        fps: frames a second.
+        depth: (F, K), towards the camera in that unit, where it is known.
+        detected: whether a detector made it, so that it trembles.
+        pixels: whether the unit is a pixel of a picture.
+    """
+
+    track: Tensor
+    fps: float = FPS
+    depth: Tensor | None = None
+    detected: bool = False
+    pixels: bool = True
+
+
+def read_driver(
+    what: str | Path,
+    layout: str,
+    finder: Callable[[], PeopleFinder],
+    size: tuple[int, int] | None = None,
+) -> Driver:
+    """Read a motion.
+
+    Args:
+        what: the name of a motion of the library; or a video, a folder of pictures or of pose
+            files, or a file of poses.
+        layout: name of the skeleton of the result.
+        finder: makes what finds people in pictures; called for videos and pictures alone.
+        size: (H, W) of the pictures of pose files that do not tell.
+
+    Raises:
+        ConfigError: for a name that the library does not have.
+        DataError: where nobody is found in it, or a file cannot be read.
+        PluginError, WeightsError: where the detector is not there.
+    """
+    path = Path(what).expanduser()
+    if not path.exists():
+        if path.suffix or len(path.parts) > 1:
+            raise DataError(f"{path}: no such video, folder or file of poses.")
+        one = motion(str(what))
+        flat = torch.cat([one.points[..., :1], one.points[..., 2:], one.track[..., 2:]], -1)
+        return Driver(
+            convert(one.track, one.skeleton, layout),
+            one.fps,
+            convert(flat, one.skeleton, layout)[..., 1],
+            pixels=False,
+        )
+    pictures = path.suffix.lower() in VIDEO_SUFFIXES or (
+        path.is_dir() and any(is_picture(file.name) for file in path.rglob("*"))
+    )
+    if pictures:
+        return Driver(_followed(Footage(path), finder()), detected=True)
+    poses = [pose.keypoints for _, pose in PoseSequence(path, layout, size)]
+    if not poses:
+        raise DataError(f"{path}: nobody is in any of its poses; known motions: {_known()}.")
+    return Driver(torch.stack(poses))
+
+
+def _known() -> str:
+    return ", ".join(motion_names())
+
+
+def _followed(footage: Footage, finder: PeopleFinder) -> Tensor:
+    """Return the track of the person whom the first frames show best; the seen frames' extent."""
+    last: Tensor | None = None
+    track: list[Tensor] = []
+    for picture in footage.read():
+        people = finder([picture.image])[0]
+        person = follow(people, last)
+        last = last if person is None else person
+        track.append(people.new_zeros(people.shape[1:]) if person is None else person)
+        if len(track) > LONGEST:
+            raise DataError(f"{footage.path}: over {LONGEST:,} frames; cut it.")
+    seen = [number for number, pose in enumerate(track) if pose[:, 2].any()]
+    if not seen:
+        raise DataError(f"{footage.path}: nobody is found in any of its {len(track)} frames.")
+    return torch.stack(track[seen[0] : seen[-1] + 1])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a model is given, all in pixels of its own size.
+
+    Attributes:
+        picture: the photo's part around the person.
+        keypoints: (K, 3), their pose in it.
+        track: (F, K, 3), the wanted poses.
+        frame: which part of the photo it is.
+    """
+
+    picture: Image.Image
+    keypoints: Tensor
+    track: Tensor
+    frame: Frame
+
+    @property
+    def source(self) -> Pose:
+        """The source's pose."""
+        return Pose(self.keypoints, self.frame.size)
+
+    @property
+    def wanted(self) -> list[Pose]:
+        """The wanted poses."""
+        return [Pose(keypoints, self.frame.size) for keypoints in self.track]
+
+    def drawn(self, layout: str) -> Image.Image:
+        """Return the picture with the pose on it, enlarged where it is small."""
+        pixels = torch.frombuffer(bytearray(self.picture.tobytes()), dtype=torch.uint8)
+        image = pixels.view(self.picture.height, self.picture.width, 3).permute(2, 0, 1)
+        return draw_pose_on(image, self.keypoints, skeleton(layout))
+
+
+def find_person(photo: Tensor, finder: PeopleFinder, name: str | Path) -> Tensor:
+    """Return the pose (K, 3) of the best person in a photo (3, h, w) uint8.
+
+    Raises:
+        DataError: where there is nobody.
+    """
+    people = finder([photo])[0]
+    if not len(people):
+        raise DataError(
+            f"{name}: nobody is found in it; give a picture of one person, or their pose with "
+            "--source-pose."
+        )
+    return people[0]
+
+
+def set_scene(
+    photo: Tensor,
+    keypoints: Tensor,
+    driver: Driver,
+    *,
+    layout: str,
+    size: tuple[int, int],
+    how: How = "source",
+    smoothing: Strength = "light",
+) -> Scene:
+    """Frame the photo's person, and put the driver's motion on them.
+
+    Args:
+        photo: (3, h, w) uint8.
+        keypoints: (K, 3), the pose of the person in it.
+        driver: the motion.
+        layout: the skeleton of both.
+        size: (H, W) of the model's pictures.
+        how: see `retarget`; `none` takes the poses as pixels of the photo.
+        smoothing: of detected motions; others are smooth.
+
+    Raises:
+        DataError: where too little is seen of the person or the driver.
+        ConfigError: where a motion without pixels is not to be retargeted.
+    """
+    if how == "none" and not driver.pixels:
+        raise ConfigError(
+            "a motion of the library has no pixels; give --retarget source or height."
+        )
+    track = mend(driver.track, layout, smoothing) if driver.detected else driver.track
+    track = retarget(track, keypoints, layout, how=how, depth=driver.depth)
+    height, width = photo.shape[1:]
+    everything = torch.cat([keypoints[None], track]).flatten(0, 1)
+    frame = frame_around(everything, (height, width), size)
+    cut = frame.cut(photo).permute(1, 2, 0).contiguous().numpy()
+    moved = torch.stack([frame.move(pose) for pose in track])
+    return Scene(
+        Image.fromarray(cut),
+        drop_outside(frame.move(keypoints), size),
+        drop_outside(moved, size),
+        frame,
+    )
+
+
+def enlarged(
+    frames: Iterable[Image.Image], scene: Scene, scale: int, layout: str | None = None
+) -> Iterator[Image.Image]:
+    """Yield frames enlarged by a whole factor; with a layout, their poses drawn on the left."""
+    for frame, keypoints in zip(frames, scene.track, strict=True):
+        wide, high = frame.width * scale, frame.height * scale
+        large = frame.resize((wide, high), Image.Resampling.LANCZOS)
+        if layout is None:
+            yield large
+            continue
+        both = Image.new("RGB", (2 * wide, high))
+        both.paste(draw_pose(keypoints, scene.frame.size, skeleton(layout), scale))
+        both.paste(large, (wide, 0))
+        yield both
