@@ -56,7 +56,7 @@ def frame_around(keypoints: Tensor, image: tuple[int, int], size: tuple[int, int
 
     It holds all joints with some space above and below, has the proportions of `size`, and lies in
     the picture as far as that is possible: it is not made higher than the picture for the sake of
-    that space, and it is shifted rather than let out over an edge.
+    that space, and it is shifted rather than let out over an edge, but for joints that are outside.
 
     Args:
         keypoints: (K, 3), of which at least one joint is there.
@@ -69,16 +69,19 @@ def frame_around(keypoints: Tensor, image: tuple[int, int], size: tuple[int, int
     needed = max(bottom - top, (right - left) / ratio, 2.0)
     high = max(needed, min((1 + 2 * _MARGIN) * needed, image[0]))
     wide = high * ratio
-    x = _placed((left + right - wide) / 2, wide, image[1])
-    y = _placed((top + bottom - high) / 2, high, image[0])
+    x = _placed(left, right, wide, image[1])
+    y = _placed(top, bottom, high, image[0])
     return Frame((x, y, x + wide, y + high), size)
 
 
-def _placed(start: float, length: float, limit: int) -> float:
-    """Shift a stretch into 0…limit, or to its middle where it is longer."""
-    if length >= limit:
-        return (limit - length) / 2
-    return min(max(start, 0.0), limit - length)
+def _placed(low: float, high: float, length: float, limit: int) -> float:
+    """Return where a stretch around low…high starts: in 0…limit, or about its middle if longer.
+
+    low…high stays in it, also where that is outside the picture.
+    """
+    start = (low + high - length) / 2
+    start = (limit - length) / 2 if length >= limit else min(max(start, 0.0), limit - length)
+    return min(max(start, high - length), low)
 
 
 def follow(people: Tensor, last: Tensor | None) -> Tensor | None:

@@ -1,0 +1,1 @@
+"""Folders of weights; posegen finds them by name, and never imports this."""
