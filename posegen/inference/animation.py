@@ -31,6 +31,8 @@ from posegen.poses.smoothing import Strength, mend
 
 #: Pictures a second where the driver does not tell.
 FPS = 25.0
+#: What is left free around the joints at least, as a share of the photo's height.
+_ROOM = 0.01
 #: Frames of a clip; more are refused, since every one of them is kept in memory.
 LONGEST = 5000
 
@@ -199,7 +201,9 @@ def set_scene(
     track = retarget(track, keypoints, layout, how=how, depth=driver.depth)
     height, width = photo.shape[1:]
     everything = torch.cat([keypoints[None], track]).flatten(0, 1)
-    frame = frame_around(everything, (height, width), size)
+    around = torch.cat([everything + offset for offset in (-_ROOM * height, _ROOM * height)])
+    around[:, 2] = everything[:, 2].repeat(2)
+    frame = frame_around(around, (height, width), size)
     cut = frame.cut(photo).permute(1, 2, 0).contiguous().numpy()
     moved = torch.stack([frame.move(pose) for pose in track])
     return Scene(
