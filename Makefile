@@ -14,7 +14,7 @@ $(VENV)/.done: pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]' \
 		-e plugins/posegen-people -e plugins/posegen-patn -e plugins/posegen-unet \
-		-e plugins/posegen-warp -e plugins/posegen-stlpips
+		-e plugins/posegen-warp -e plugins/posegen-stlpips -e plugins/posegen-movenet
 	# Without mediapipe and rtmlib, which want other versions of numpy and OpenCV than the tests.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		-e plugins/posegen-mediapipe -e plugins/posegen-rtmlib

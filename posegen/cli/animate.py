@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from posegen.cli.options import DeviceOption, SamplingOption, SeedOption, SetOption, parse_sampling
+from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +28,8 @@ def animate(
         str,
         typer.Option(
             metavar="NAME|VIDEO|POSES",
-            help="A motion of the library (`posegen pose list`), a video, a folder of pictures or "
-            "of pose files, or another program's file of poses.",
+            help="A motion of the library (`posegen motion list`), a video, a folder of pictures "
+            "or of pose files, or another program's file of poses.",
         ),
     ],
     out: Annotated[
@@ -47,7 +48,7 @@ def animate(
     ] = None,
     detector: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Which pose detector; by default the best installed."),
+        typer.Option(metavar="NAME", help=f"Which pose detector; by default {DEFAULT_DETECTOR}."),
     ] = None,
     set_: SetOption = None,
     retarget: Annotated[
@@ -98,7 +99,6 @@ def animate(
     from posegen.cli.prepare import open_finder
     from posegen.compute.process import pick_device
     from posegen.data.footage import read_upright
-    from posegen.data.posing import default_detector
     from posegen.inference import load_model
     from posegen.inference.animation import enlarged, find_person, read_driver, set_scene
     from posegen.inference.clips import check_clip, write_clip
@@ -117,7 +117,7 @@ def animate(
 
     @cache
     def finder() -> PeopleFinder:
-        return open_finder(detector or default_detector(), set_, device, model.skeleton)
+        return open_finder(detector or DEFAULT_DETECTOR, set_, device, model.skeleton)
 
     own = (image.shape[1], image.shape[2])
     if source_pose is None:

@@ -23,6 +23,7 @@ from posegen.cli import (
     evaluate,
     export,
     generate,
+    motion,
     plugins,
     pose,
     report,
@@ -50,6 +51,7 @@ app.command("pose")(pose.pose)
 app.command("doctor")(doctor.doctor)
 app.command("bench", context_settings=bench.PASS_ON)(bench.bench)
 app.add_typer(data.app, name="data")
+app.add_typer(motion.app, name="motion")
 app.add_typer(weights.app, name="weights")
 app.add_typer(config.app, name="config")
 app.add_typer(plugins.app, name="plugins")

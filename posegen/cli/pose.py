@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posegen.cli.options import DeviceOption, SetOption
+from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from posegen.inference.pose_results import PoseResults
 
 _FILES = "Poses of another program"
-_DEFAULT = "keypoint-rcnn"
 _LISTED = 20  # names that a message lists
 
 
@@ -34,7 +34,7 @@ def pose(
     ] = None,
     detector: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"Which pose detector; by default {_DEFAULT}."),
+        typer.Option(metavar="NAME", help=f"Which pose detector; by default {DEFAULT_DETECTOR}."),
     ] = None,
     set_: SetOption = None,
     poses: Annotated[
@@ -100,7 +100,7 @@ def pose(
             raise ConfigError(
                 "--format and --threshold are about the files of --poses; give these."
             )
-        finder = open_finder(detector or _DEFAULT, set_, device, skeleton)
+        finder = open_finder(detector or DEFAULT_DETECTOR, set_, device, skeleton)
     with (
         PoseResults(out, draw, json, skeleton, resume) as results,
         progress(f"poses of {pictures}") as advance,

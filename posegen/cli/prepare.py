@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from posegen.cli.options import DeviceOption, SetOption, parse_size
+from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from posegen.data.own import OwnCounts
@@ -96,7 +97,9 @@ def from_folder(
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The new folder.")],
-    detector: Annotated[str, typer.Option(metavar="NAME", help="Which pose detector.")],
+    detector: Annotated[
+        str, typer.Option(metavar="NAME", help="Which pose detector.")
+    ] = DEFAULT_DETECTOR,
     size: Annotated[
         str, typer.Option(metavar="HxW", help="Size of the new pictures; divisible by 4.")
     ] = "256x176",

@@ -25,9 +25,6 @@ from posegen.poses.people import detect_people, drop_outside
 
 T = TypeVar("T")
 
-#: Detectors by preference; the last comes with posegen, and needs a download.
-_PREFERRED = ("movenet", "keypoint-rcnn")
-
 
 class Posed(NamedTuple):
     """A picture with the pose of its person.
@@ -70,12 +67,6 @@ class PeopleFinder:
         """
         batch = torch.stack(list(images)).to(self.device)
         return detect_people(self.detector, batch, self.skeleton)
-
-
-def default_detector() -> str:
-    """Return the name of the detector that is taken where nobody chooses: the first installed."""
-    names = registry().names(Kind.DETECTOR)
-    return next((name for name in _PREFERRED if name in names), _PREFERRED[-1])
 
 
 def build_finder(

@@ -199,6 +199,7 @@ def set_scene(
         )
     track = mend(driver.track, layout, smoothing) if driver.detected else driver.track
     track = retarget(track, keypoints, layout, how=how, depth=driver.depth)
+    track = _without_legs(track, keypoints, layout)
     height, width = photo.shape[1:]
     everything = torch.cat([keypoints[None], track]).flatten(0, 1)
     around = torch.cat([everything + offset for offset in (-_ROOM * height, _ROOM * height)])
@@ -212,6 +213,27 @@ def set_scene(
         drop_outside(moved, size),
         frame,
     )
+
+
+def _without_legs(track: Tensor, source: Tensor, layout: str) -> Tensor:
+    """Leave out knees or ankles where the photo shows neither: nobody knows what they wear there.
+
+    So a photo of half a body stays one, and is framed as one.
+    """
+    joints = skeleton(layout).joints
+    track = track.clone()
+    for joint in ("knee", "ankle"):
+        both = [joints.index(f"{side}_{joint}") for side in ("left", "right")]
+        if not source[both, 2].any():
+            below = both if joint == "ankle" else _legs(layout)
+            track[:, below] = 0
+    return track
+
+
+def _legs(layout: str) -> list[int]:
+    """Return the numbers of knees and whatever hangs on them."""
+    words = ("knee", "ankle", "toe", "heel", "foot")
+    return [k for k, name in enumerate(skeleton(layout).joints) if any(w in name for w in words)]
 
 
 def enlarged(

@@ -21,11 +21,12 @@ from posegen.core.errors import DataError
 from posegen.core.methods import Method
 from posegen.core.noise import Noise
 from posegen.core.skeletons import skeleton as skeleton_named
-from posegen.data.posing import PeopleFinder, build_finder, default_detector
+from posegen.data.posing import PeopleFinder, build_finder
 from posegen.inference.animation import find_person, read_driver, set_scene
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.inference.runner import Runner, Speed
+from posegen.poses import DEFAULT_DETECTOR
 from posegen.poses.retarget import How
 from posegen.poses.smoothing import Strength
 from posegen.weights.cache import default, find
@@ -268,7 +269,7 @@ class PoseTransfer:
             photo: a picture as in `generate`, of any shape.
             motion: the name of a motion of the library, or a video, a folder of pictures or poses.
             source_keypoints: the pose in the photo; without it, a detector finds it.
-            detector: which; by default the best that is installed.
+            detector: which; by default `DEFAULT_DETECTOR`.
             how, smoothing: how the motion is put on the person; see `animation.set_scene`.
             seed, sampling: as in `generate`.
 
@@ -279,7 +280,7 @@ class PoseTransfer:
 
         @cache
         def finder() -> PeopleFinder:
-            name = detector or default_detector()
+            name = detector or DEFAULT_DETECTOR
             return build_finder(name, {}, self.device, self.skeleton)
 
         image = as_tensor(_picture(photo))

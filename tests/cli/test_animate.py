@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,3 +104,26 @@ def test_mistakes_are_said_before_anything_is_made(
         assert code == 2
         assert sentence in said
         assert not (tmp_path / "a.webp").exists()
+
+
+def test_motions_are_listed_drawn_and_written(tmp_path: Path, call: Call) -> None:
+    code, said, _ = call("motion", "list", "--json")
+    assert code == 0
+    assert {"walk", "run", "sit"} <= {row["name"] for row in json.loads(said)}
+    out, poses = tmp_path / "walk.gif", tmp_path / "poses"
+    code, said, _ = call("motion", "show", "walk", "--out", out, "--json", poses)
+    assert (code, said) == (0, f"{out}\n{poses}: 28 poses\n")
+    with Image.open(out) as clip:
+        assert clip.n_frames == 28
+    assert len(list(poses.iterdir())) == 28
+    code, _, said = call("motion", "show", "walk")
+    assert (code, said) == (2, "error: nothing to write; give --out, --json or both.\n")
+
+
+def test_written_poses_drive_as_the_library_does(
+    weights: Path, photo: list[str | Path], tmp_path: Path, call: Call
+) -> None:
+    poses, out = tmp_path / "poses", tmp_path / "a.gif"
+    assert call("motion", "show", "wave", "--json", poses)[0] == 0
+    code, said, _ = call("animate", *photo, "--weights", weights, "--motion", poses, "--out", out)
+    assert (code, said) == (0, f"{out}: 40 frames\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from posegen.api import dataset
 from posegen.cli import console, main
 from posegen.plugins import registry
 
@@ -209,6 +211,27 @@ def test_without_weights_nothing_is_written(
 ) -> None:
     monkeypatch.setenv("POSEGEN_OFFLINE", "1")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    code, _, said = call(photos, "--out", tmp_path / "out.csv")
+    words = ("--detector", "keypoint-rcnn", "--out", tmp_path / "out.csv")
+    code, _, said = call(photos, *words)
     assert (code, (tmp_path / "out.csv").exists()) == (2, False)
     assert "--set detector.weights=FILE" in said
+
+
+def test_it_works_where_nothing_is_chosen_and_nothing_can_be_downloaded(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSEGEN_OFFLINE", "1")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    pair = dataset("people", "test", image_size=(128, 64), test_identities=1, pictures=2)[0]
+    picture = Image.fromarray(pair.target.permute(1, 2, 0).numpy())
+    picture.save(tmp_path / "one.png")
+    code, _, said = call(tmp_path / "one.png", "--json", tmp_path / "poses")
+    assert code == 0, said
+    found = json.loads((tmp_path / "poses" / "one.json").read_text())["keypoints"]
+    truth = pair.target_keypoints
+    near = [
+        math.dist(joint[:2], place[:2]) < 6
+        for joint, place in zip(found, truth.tolist(), strict=True)
+        if joint and place[2] == 1
+    ]
+    assert sum(near) > 0.8 * int((truth[:, 2] == 1).sum())

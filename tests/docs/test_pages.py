@@ -125,8 +125,7 @@ def valid(text: str) -> bool:
     tree = parse_override(text)
     name = next(iter(tree))
     if name == "detector":
-        component_config(registry(), Kind.DETECTOR, "keypoint-rcnn", tree[name], name)
-        return True
+        return any(takes(detector, tree[name]) for detector in registry().names(Kind.DETECTOR))
     if name in registry().names(Kind.METRIC):
         component_config(registry(), Kind.METRIC, name, tree[name], name)
         return True
@@ -142,6 +141,14 @@ def valid(text: str) -> bool:
                 continue
             return True
     return False
+
+
+def takes(detector: str, options: dict[str, Any]) -> bool:
+    try:
+        component_config(registry(), Kind.DETECTOR, detector, options, "detector")
+    except PosegenError:
+        return False
+    return True
 
 
 def test_overrides_are_valid(pages: dict[str, str]) -> None:

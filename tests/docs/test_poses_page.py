@@ -72,5 +72,5 @@ def test_tables_are_those_of_the_code(make: Callable[[], str], root: Path) -> No
 
 
 def test_the_readmes_of_the_detectors_are_there(root: Path) -> None:
-    for package in ("posegen-mediapipe", "posegen-rtmlib"):
+    for package in ("posegen-movenet", "posegen-mediapipe", "posegen-rtmlib"):
         assert (root / "plugins" / package / "README.md").is_file()

@@ -147,3 +147,22 @@ def test_frames_are_enlarged_and_have_their_pose_beside_them() -> None:
     assert both.size == (128, 128)
     assert both.getpixel((127, 5)) == (9, 9, 9)
     assert len(both.crop((0, 0, 64, 128)).getcolors(10_000) or []) > 20
+
+
+def test_a_photo_of_half_a_body_stays_one() -> None:
+    keypoints = standing()
+    legs = [k for k, name in enumerate(JOINTS) if name.endswith(("knee", "ankle"))]
+    keypoints[legs] = 0
+    scene = set_scene(
+        photo(), keypoints, read_driver("walk", LAYOUT, no_finder), layout=LAYOUT, size=SIZE
+    )
+    assert not scene.track[:, legs, 2].any()
+    hips = scene.track[:, JOINTS.index("left_hip"), 1]
+    assert 0.6 * SIZE[0] < float(hips.mean()) < 0.95 * SIZE[0]
+    shins = standing()
+    shins[[k for k, name in enumerate(JOINTS) if name.endswith("ankle")]] = 0
+    scene = set_scene(
+        photo(), shins, read_driver("walk", LAYOUT, no_finder), layout=LAYOUT, size=SIZE
+    )
+    assert scene.track[:, JOINTS.index("left_knee"), 2].all()
+    assert not scene.track[:, JOINTS.index("left_ankle"), 2].any()

@@ -57,3 +57,14 @@ def test_the_track_is_upside_down_for_pictures() -> None:
     one = motion("walk")
     assert torch.equal(one.track[..., 1], -one.points[..., 1])
     assert torch.equal(one.track[..., 0], one.points[..., 0])
+
+
+def test_a_motion_has_room_in_a_picture() -> None:
+    for name in motion_names():
+        placed = motion(name).placed((256, 192))
+        x, y = placed[..., 0], placed[..., 1]
+        assert x.min() > 0
+        assert x.max() < 191
+        assert y.min() > 0
+        assert y.max() < 255
+        assert (y.max() - y.min()) > 0.85 * 256 or (x.max() - x.min()) > 0.85 * 192

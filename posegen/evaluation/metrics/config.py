@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from posegen.core.config import Config
+from posegen.poses import DEFAULT_DETECTOR
 
 
 def _weights(what: str) -> Any:
@@ -100,7 +101,7 @@ class L1Config(Config):
 
 
 class PCKhConfig(Config):
-    """Options of the `pckh` metric. One of `keypoints` and `detector` is needed."""
+    """Options of the `pckh` metric: `keypoints`, or a detector."""
 
     alpha: float = Field(
         0.5,
@@ -114,7 +115,9 @@ class PCKhConfig(Config):
         "`name:keypoints_y:keypoints_x`, names such as `A___B_vis.png`",
     )
     detector: str | None = Field(
-        None, description="pose detector that finds the keypoints in the generated pictures"
+        None,
+        description="pose detector that finds the keypoints in the generated pictures; by default, "
+        f"where there is no file of them, {DEFAULT_DETECTOR}",
     )
     detector_options: dict[str, Any] = Field(
         default_factory=dict, description="options of the pose detector"

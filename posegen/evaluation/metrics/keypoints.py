@@ -18,6 +18,7 @@ from posegen.evaluation.metrics.config import PCKhConfig
 from posegen.evaluation.metrics.masks import target_keypoints
 from posegen.evaluation.metrics.tables import KeypointTable
 from posegen.plugins import build, component_config, registry
+from posegen.poses import DEFAULT_DETECTOR
 from posegen.poses.people import detect_people
 
 #: The joints whose bounding box is the head: nose, neck, eyes, ears.
@@ -28,8 +29,8 @@ class PCKh(Metric):
     """Part of the joints found near where the target's are, by the size of the head, in [0, 1].
 
     Convention, with the options' defaults (PATN's tool/calPCKH_*.py):
-        - Keypoints of the generated image: of its best person by the pose detector, or from a file;
-          against the target's keypoints of the data set.
+        - Keypoints of the generated image: from a file, or of its best person by a pose detector,
+          by default posegen's; against the target's keypoints of the data set.
         - Head box: of those of the target's joints 0, 1 and 14 to 17 that are there; with less than
           two of them the image is left out.
         - A joint is right where |Δx| < 0.5·width and |Δy| < 0.5·height of the head box: a box, and
@@ -40,10 +41,10 @@ class PCKh(Metric):
           port of OpenPose; other detectors give other values.
 
     Raises:
-        posegen.core.ConfigError: on construction, without keypoints and detector, or with both, or
-            for a detector of another skeleton; in `update`, where targets have no keypoints.
+        posegen.core.ConfigError: on construction, with keypoints and detector; in `update`, where
+            targets have no keypoints.
         posegen.core.DataError: for a file of keypoints that is malformed or lacks a pair.
-        posegen.core.PluginError: on construction, for an unknown detector.
+        posegen.core.PluginError: on construction, for a detector that is not installed.
     """
 
     correct: Tensor
@@ -77,7 +78,7 @@ class PCKh(Metric):
         if self.config.keypoints is not None:
             origin = f"keypoints of {self.config.keypoints.name}"
         else:
-            origin = f"keypoints by {self.config.detector}"
+            origin = f"keypoints by {self.config.detector or DEFAULT_DETECTOR}"
         return (
             f"{origin}, α {self.config.alpha:g} of the head's width and height, right of all joints"
         )
@@ -127,12 +128,7 @@ def _finder(config: PCKhConfig) -> Callable[[Batch], Tensor]:
         )
     if config.keypoints is not None:
         return KeypointTable(config.keypoints)
-    if config.detector is not None:
-        return FromDetector(config.detector, config.detector_options)
-    raise ConfigError(
-        "pckh needs the keypoints of the generated images; give a file of them with "
-        "`--set pckh.keypoints=FILE` or a pose detector with `--set pckh.detector=NAME`."
-    )
+    return FromDetector(config.detector or DEFAULT_DETECTOR, config.detector_options)
 
 
 class FromDetector(torch.nn.Module):

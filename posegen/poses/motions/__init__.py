@@ -55,6 +55,15 @@ class Motion:
         visibility[:, face] = torch.where(near[:, face] < ears - _BEHIND, 0.5, 1.0)
         return torch.stack([x, -y, visibility], -1)
 
+    def placed(self, size: tuple[int, int]) -> Tensor:
+        """(F, K, 3): in pixels of a picture (H, W), as large as the whole motion has room in it."""
+        track = self.track.clone()
+        low, high = track[..., :2].flatten(0, 1).aminmax(dim=0)
+        room = torch.tensor([size[1], size[0]]) * 0.9
+        scale = (room / (high - low)).min()
+        track[..., :2] = (track[..., :2] - (low + high) / 2) * scale + room / 1.8
+        return track
+
     @property
     def depth(self) -> Tensor:
         """(F, K): towards the camera, 1 is the stature."""

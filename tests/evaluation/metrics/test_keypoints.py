@@ -245,9 +245,13 @@ def test_a_detector_that_does_not_fit_is_an_error(detectors):
         PCKh(PCKhConfig(detector="corner", detector_options={"size": 3}))
 
 
-def test_keypoints_must_come_from_somewhere_and_from_one_place(table):
-    with pytest.raises(ConfigError, match=r"`--set pckh\.keypoints=FILE` .* `--set pckh\.detector"):
-        PCKh(PCKhConfig())
+def test_where_none_is_named_the_default_detector_finds_keypoints():
+    metric = PCKh(PCKhConfig())
+    assert metric.find.detector.skeleton == "coco17"
+    assert metric.describe().startswith("keypoints by movenet, α 0.5")
+
+
+def test_keypoints_come_from_one_place(table):
     with pytest.raises(ConfigError, match="from a file or a detector and not both"):
         PCKh(PCKhConfig(keypoints=table(), detector="corner"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -47,6 +47,11 @@ class STLPIPSLossConfig(WeightsConfig):
         min_length=1,
         description="sizes at which the network sees the pictures, as factors; the loss is the "
         "mean over them, and [1, 2] also sees detail of a pixel or two, at five times the time",
+    )
+    region: Literal["picture", "head"] = Field(
+        "picture",
+        description="what is looked at: the picture; or the targets' heads alone, enlarged to "
+        "64×64, since a face is a few pixels that hardly count in the whole",
     )
 
 

@@ -9,6 +9,7 @@ from torch.nn import functional
 from posegen.core import Batch, GeneratorOutput, Loss, TaskInfo
 from posegen_stlpips.colour import luma_chroma
 from posegen_stlpips.config import ColourConfig, STLPIPSLossConfig, STStyleConfig
+from posegen_stlpips.heads import HEAD, Heads
 from posegen_stlpips.network import load_network
 
 
@@ -26,13 +27,19 @@ class STLPIPSLoss(Loss):
         super().__init__(config, task)
         self.network = load_network(config.weights)
         self.scales = config.scales
+        heads = config.region == "head"
+        self.heads = Heads(task.skeleton) if heads else None
         for scale in self.scales:
-            self.network.check(_scaled(task.image_size, scale))
+            self.network.check(_scaled((HEAD, HEAD) if heads else task.image_size, scale))
 
     def forward(self, output: GeneratorOutput, batch: Batch) -> Tensor:
         """Return the scalar loss."""
         with torch.autocast(output.image.device.type, enabled=False):
             image, target = output.image.float(), batch.target.float()
+            if self.heads is not None:
+                image, target = self.heads(batch["target_keypoints"], image, target)
+                if not len(image):
+                    return output.image.sum() * 0
             terms = []
             for scale in self.scales:
                 with torch.no_grad():
