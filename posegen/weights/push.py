@@ -201,11 +201,13 @@ def _entry(
         {
             "protocol": evaluation.protocol.title,
             "column": column,
-            "value": value,
-            "count": evaluation.count,
+            "value": float(f"{score.value:.4g}"),
+            **({"interval": _rounded(score.interval)} if score.interval else {}),
+            "count": score.count,
         }
         for evaluation in evaluations
-        for column, value in evaluation.values(config.model).items()
+        for column, score in evaluation.rows.get(config.model, {}).items()
+        if score.value is not None
     ]
     return {
         "name": name.lower(),
@@ -218,6 +220,10 @@ def _entry(
         "data": str(data["name"]) if isinstance(data, dict) else f"not known ({source})",
         **({"scores": scores} if scores else {}),
     }
+
+
+def _rounded(interval: tuple[float, float]) -> list[float]:
+    return [float(f"{end:.4g}") for end in interval]
 
 
 def _assemble(
