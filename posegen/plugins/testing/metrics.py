@@ -14,7 +14,7 @@ from torch import Tensor
 from posegen.core import Batch, Kind, Metric, UserError
 from posegen.plugins.testing.functions import FunctionCase
 from posegen.plugins.testing.inputs import Inputs, Reference, Size, pictures
-from posegen.plugins.testing.promises import Broken, describe, promise, require
+from posegen.plugins.testing.promises import Broken, NotApplicable, describe, promise, require
 
 #: Tensor that a batch need not have -> the word for it in a spec's `needs`.
 OPTIONAL = {"target_mask": "mask", "target_keypoints": "keypoint", "source": "source"}
@@ -170,6 +170,8 @@ def direction(case: MetricCase) -> None:
     """The spec's direction says which way is better, "higher" or "lower"."""
     sign = {"higher": 1, "lower": -1}[case.spec.direction]
     best, worse, worst = (case.score(case.shown(noise=noise)) for noise in (0.0, 0.2, 1.0))
+    if best == worst and any("detector" in need for need in case.spec.needs):
+        raise NotApplicable("there is nobody in the kit's pictures whom a detector could find")
     require(
         sign * best > sign * worse > sign * worst,
         f"{case.spec.direction} is better, and the targets themselves score {best:.6g}, noisy "

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from posegen.api import dataset
 from posegen.core import Batch, ConfigError, DataError, Kind, PluginError
 from posegen.evaluation.metrics.config import PCKhConfig
 from posegen.evaluation.metrics.keypoints import PCKh, count_joints, head_boxes
@@ -246,8 +247,19 @@ def test_a_detector_that_does_not_fit_is_an_error(detectors):
 
 
 def test_where_none_is_named_the_default_detector_finds_keypoints():
-    metric = PCKh(PCKhConfig())
-    assert metric.find.detector.skeleton == "coco17"
+    data = dataset("people", image_size=(128, 64), test_identities=2, pictures=2)
+    pairs = [data[index] for index in range(4)]
+    target = torch.stack([pair.target_keypoints for pair in pairs])
+    images = [torch.stack([getattr(pair, of) for pair in pairs]) for of in ("target", "source")]
+    scores = []
+    for generated in (*images, torch.zeros_like(images[0])):
+        metric = PCKh(PCKhConfig())
+        metric.update(as_batch(generated, images[0], target_keypoints=target))
+        scores.append(metric.compute().item())
+    right, other, nobody = scores
+    assert right > 0.8  # joints that are hidden count too
+    assert other < 0.6  # the same person in another pose
+    assert nobody == 0
     assert metric.describe().startswith("keypoints by movenet, α 0.5")
 
 
