@@ -102,6 +102,7 @@ def animate(
     from posegen.inference import load_model
     from posegen.inference.animation import enlarged, find_person, read_driver, set_scene
     from posegen.inference.clips import check_clip, write_clip
+    from posegen.inference.marks import marked
     from posegen.inference.pose_files import read_pose
     from posegen.poses.smoothing import jitter
     from posegen.weights.cache import default
@@ -143,11 +144,11 @@ def animate(
         shown = enlarged(frames, scene, scale, model.skeleton if show_pose else None)
         counted = _counted(shown, advance, total)
         if out.suffix:
-            write_clip(out, counted, fps or driver.fps)
+            write_clip(out, counted, fps or driver.fps, model.mark)
         else:
             out.mkdir(parents=True, exist_ok=True)
             for number, frame in enumerate(counted):
-                frame.save(out / f"{photo.stem}_{number:04d}.png")
+                frame.save(out / f"{photo.stem}_{number:04d}.png", **marked(model.mark, "PNG"))
     if driver.detected and smooth != "off":
         before, after = jitter(driver.track), jitter(scene.track)
         note(f"Jitter of the poses, in heights per frame²: {before:.4f}, smoothed {after:.4f}.")

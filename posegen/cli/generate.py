@@ -131,7 +131,7 @@ def generate(
     with progress(f"{source.stem} in other poses") as advance:
         frames = _counted(results.frames(wanted, batch_size), advance)
         if clip:
-            write_clip(clip, frames, fps)
+            write_clip(clip, frames, fps, model.mark)
         else:
             for _ in frames:
                 pass

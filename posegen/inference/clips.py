@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from posegen.core.errors import ConfigError, DataError, PosegenError
+from posegen.inference.marks import marked
 from posegen.weights.files import replacing
 
 #: The most that a GIF shows: its clock counts hundredths of a second, and viewers slow down what
@@ -38,7 +39,7 @@ def check_clip(path: Path, fps: float) -> None:
         _import_av(path)
 
 
-def write_clip(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
+def write_clip(path: Path, frames: Iterable[Image.Image], fps: float, mark: str = "") -> None:
     """Write a clip, which comes to its name when it is whole.
 
     `.webp` and `.apng` are exact and `.gif` has 256 colours in each picture; these keep the
@@ -49,6 +50,7 @@ def write_clip(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
         path: the file; its ending says the format.
         frames: RGB pictures of one size.
         fps: pictures a second. A GIF counts hundredths of a second, so 30 become 33.
+        mark: a text for its metadata; see `posegen.inference.marks`.
 
     Raises:
         ConfigError: see `check_clip`.
@@ -62,11 +64,16 @@ def write_clip(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
         raise DataError(f"{path}: there is no picture to write.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        WRITERS[path.suffix.lower()](temporary, itertools.chain([first], rest), fps)
+        WRITERS[path.suffix.lower()](temporary, itertools.chain([first], rest), fps, mark)
 
 
 def _write_pillow(
-    path: Path, frames: Iterator[Image.Image], fps: float, format: str, **options: object
+    path: Path,
+    frames: Iterator[Image.Image],
+    fps: float,
+    mark: str,
+    format: str,
+    **options: object,
 ) -> None:
     # Pillow rounds a GIF's milliseconds down to hundredths of a second.
     duration = round(100 / fps) * 10 if format == "GIF" else 1000 / fps
@@ -78,10 +85,11 @@ def _write_pillow(
         duration=duration,
         loop=0,
         **options,
+        **marked(mark, format),
     )
 
 
-def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
+def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float, mark: str) -> None:
     av = _import_av(path)
     first = next(frames)
     if first.width % 2 or first.height % 2:
@@ -91,6 +99,7 @@ def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
         )
     try:
         with av.open(str(path), "w", format="mp4") as container:
+            container.metadata["comment"] = mark
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
             stream.width, stream.height = first.size
             stream.pix_fmt = "yuv420p"  # what every player shows
@@ -104,7 +113,7 @@ def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
 
 
 #: Ending -> what writes such a clip.
-WRITERS: dict[str, Callable[[Path, Iterator[Image.Image], float], None]] = {
+WRITERS: dict[str, Callable[[Path, Iterator[Image.Image], float, str], None]] = {
     ".gif": partial(_write_pillow, format="GIF"),
     ".webp": partial(_write_pillow, format="WEBP", lossless=True),
     ".apng": partial(_write_pillow, format="PNG"),

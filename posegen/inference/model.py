@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -24,6 +24,7 @@ from posegen.core.skeletons import skeleton as skeleton_named
 from posegen.data.posing import PeopleFinder, build_finder
 from posegen.inference.animation import find_person, read_driver, set_scene
 from posegen.inference.grids import as_tensor, pictures
+from posegen.inference.marks import mark
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.inference.runner import Runner, Speed
 from posegen.poses import DEFAULT_DETECTOR
@@ -135,6 +136,11 @@ class PoseTransfer:
             "sampling": self.sampling.model_dump(mode="json"),
             "precision": self.speed.precision,
         }
+
+    @cached_property
+    def mark(self) -> str:
+        """What says in a file's metadata that this model made it; see `posegen.inference.marks`."""
+        return mark(self.config.model, shared_digest(join(self._shared())))
 
     def _shared(self) -> dict[str, nn.Module]:
         return {name: self.method.networks[name] for name in self.method.shared}

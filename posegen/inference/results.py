@@ -12,6 +12,7 @@ from PIL import Image
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.skeletons import skeleton
 from posegen.inference.grids import pictures, sample_grid
+from posegen.inference.marks import marked
 from posegen.inference.model import BATCH_SIZE, PoseLike, PoseTransfer
 
 
@@ -91,7 +92,7 @@ class Results:
         assert self._out is not None
         self._out.mkdir(parents=True, exist_ok=True)
         path = self._out / f"{self._source.stem}_{name}.png"
-        picture.save(path)
+        picture.save(path, **marked(self._model.mark, "PNG"))
         self.written.append(path)
 
     def _sheet(self) -> Image.Image:

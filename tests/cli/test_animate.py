@@ -14,6 +14,7 @@ import posegen
 from posegen.config import ComponentOptions
 from posegen.config.parts import build_generator
 from posegen.core import TaskInfo
+from posegen.inference.marks import mark_of
 from posegen.inference.pose_files import write_pose
 from posegen.poses.motions import motion
 from posegen.weights.description import WeightsConfig
@@ -86,6 +87,7 @@ def test_a_folder_takes_pictures_and_python_makes_the_same(
     written = sorted(out.iterdir())
     assert len(written) == len(frames) == 40
     with Image.open(written[11]) as picture:
+        assert mark_of(picture) == model.mark
         assert picture.tobytes() == frames[11].tobytes()
 
 
