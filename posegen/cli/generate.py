@@ -19,11 +19,13 @@ from posegen.cli.options import (
     parse_size,
 )
 from posegen.core.errors import ConfigError, DataError
+from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from posegen.inference.model import PoseLike
+    from posegen.inference.pose_files import Pose
     from posegen.inference.pose_sequences import PoseSequence
 
 _CLIP = "Many poses and clips"
@@ -34,7 +36,10 @@ _LISTED = 20  # names that a message lists
 
 def generate(
     source: Annotated[Path, typer.Option(metavar="IMAGE", help="A picture of the person.")],
-    source_pose: Annotated[Path, typer.Option(metavar="JSON", help="The pose in that picture.")],
+    source_pose: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="The pose in that picture; else a detector finds it."),
+    ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -125,7 +130,8 @@ def generate(
         note(f"Weights: {entry.name} ({entry.model}, {entry.licence}); others with --weights.")
     model = load_model(weights, where, precision=precision, compile=compile_, fold=fold)  # type: ignore[arg-type]
     model = model.with_sampling(**parse_sampling(sampling))
-    results = Results(model, source, source_pose, out, _SHEET if grid else 0, seed=seed)
+    pose = source_pose or _found(source, model.skeleton, device)
+    results = Results(model, source, pose, out, _SHEET if grid else 0, seed=seed)
     sequence = PoseSequence(target_poses, model.skeleton, size) if target_poses else None
     wanted: Iterable[tuple[str, PoseLike]] = sequence or [(p.stem, p) for p in target_pose or ()]
     with progress(f"{source.stem} in other poses") as advance:
@@ -139,6 +145,19 @@ def generate(
         _tell_empty(sequence, results.count)
     for path in [*results.written, *([clip] if clip else [])]:
         say(str(path))
+
+
+def _found(source: Path, skeleton: str, device: str) -> Pose:
+    """Find the pose in a picture, and say so."""
+    from posegen.cli.prepare import open_finder
+    from posegen.data.footage import read_upright
+    from posegen.inference.animation import find_person
+    from posegen.inference.pose_files import Pose
+
+    image = read_upright(source)
+    keypoints = find_person(image, open_finder(DEFAULT_DETECTOR, None, device, skeleton), source)
+    note(f"The pose in {source} is found by {DEFAULT_DETECTOR}; give another with --source-pose.")
+    return Pose(keypoints, (image.shape[1], image.shape[2]))
 
 
 def _counted(frames: Iterator[Image], advance: Callable[[int, int], None]) -> Iterator[Image]:

@@ -36,7 +36,7 @@ class Results:
         self,
         model: PoseTransfer,
         source: Path,
-        source_pose: Path,
+        source_pose: PoseLike,
         out: Path | None,
         rows: int = 0,
         *,

@@ -239,3 +239,21 @@ def test_without_weights_it_says_which_it_takes_or_what_to_give(
     assert code == 0, said
     assert "Weights: mine (patn, MIT); others with --weights." in said
     assert out.splitlines() == [str(tmp_path / "out" / "me_me.png")]
+
+
+def test_without_a_source_pose_a_detector_finds_it_or_says_that_nobody_is_there(
+    base: list[str | Path], tmp_path: Path, command: Command
+) -> None:
+    pytest.importorskip("posegen_movenet")
+    person = posegen.dataset("people", image_size=[256, 128], pictures=2, test_identities=1)[0]
+    pixels = person.source.permute(1, 2, 0).contiguous().numpy()
+    Image.fromarray(pixels).save(tmp_path / "person.png")
+    words: list[str | Path] = ["generate", *base[1:3], "--target-pose", tmp_path / "me.json"]
+    out = ["--out", tmp_path / "out"]
+    code, said, told = command(*words, "--source", tmp_path / "person.png", *out)
+    assert code == 0, told
+    assert "is found by movenet" in told
+    Image.new("RGB", (64, 64)).save(tmp_path / "nobody.png")
+    code, said, told = command(*words, "--source", tmp_path / "nobody.png", *out)
+    assert (code, said) == (2, "")
+    assert "nobody.png: nobody is found in it" in told
