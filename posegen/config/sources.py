@@ -79,7 +79,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], section: str = "") -
     result = dict(copy.deepcopy(dict(base)))
     for key, value in over.items():
         old = result.get(key)
-        if value is None and isinstance(old, Mapping):
+        # TOML has no null: `perceptual = "none"` removes a section there as `--set` does.
+        if isinstance(old, Mapping) and (value is None or value in ("none", "null")):
             del result[key]
         elif isinstance(value, Mapping) and isinstance(old, Mapping):
             if "name" in value and "name" in old and value["name"] != old["name"]:

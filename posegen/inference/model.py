@@ -28,6 +28,7 @@ from posegen.inference.marks import mark
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.inference.runner import Runner, Speed
 from posegen.poses import DEFAULT_DETECTOR
+from posegen.poses.people import inside
 from posegen.poses.retarget import How
 from posegen.poses.smoothing import Strength
 from posegen.weights.cache import default, find
@@ -324,7 +325,11 @@ class PoseTransfer:
 
     def _points(self, poses: Sequence[PoseLike], own_size: tuple[int, int]) -> Tensor:
         """Return keypoints (B, K, 3) in pixels of the model's size, on the device."""
-        read = [self._pose(pose).scaled_to(self.image_size, own_size) for pose in poses]
+        read = []
+        for pose in poses:
+            given = self._pose(pose)
+            _check_inside(given, own_size, pose)
+            read.append(given.scaled_to(self.image_size, own_size))
         return torch.stack(read).to(self.device)
 
     def _pose(self, pose: PoseLike) -> Pose:
@@ -382,6 +387,26 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
     while some := list(itertools.islice(rest, size)):
         yield some
+
+
+def _check_inside(pose: Pose, own_size: tuple[int, int], name: object) -> None:
+    """Refuse a pose most of whose joints lie outside the picture that its pixels count in.
+
+    Single joints may: detectors guess them beyond an edge.
+
+    Raises:
+        DataError: with the remedy.
+    """
+    size = pose.size or own_size
+    seen = pose.keypoints[pose.keypoints[:, 2] > 0]
+    outside = int((~inside(seen[:, :2], size)).sum())
+    if 2 * outside > len(seen):
+        where = f"{name}: " if isinstance(name, str | Path) else ""
+        raise DataError(
+            f"{where}{outside} of {len(seen)} joints lie outside the picture of "
+            f"{size[0]}×{size[1]} (height × width) that they should count pixels in; give the size "
+            'of theirs, with --pose-size or as "size" in the file.'
+        )
 
 
 def _picture(source: PictureLike) -> Image.Image:

@@ -3,8 +3,8 @@
     {"layout": "openpose18", "size": [128, 64], "keypoints": [[31.5, 12.0, 1.0], null, …]}
 
 `size` is the (height, width) of the picture that the pixels count in; without it, the picture that
-the pose goes with, or the source for a wanted pose. A missing joint is null, or has visibility 0;
-[x, y] alone counts as seen.
+the pose goes with, or the source for a wanted pose. A missing joint is null, has visibility 0 or is
+at [-1, -1]; [x, y] alone counts as seen.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _keypoints(rows: list[Any], joints: Skeleton, path: Path) -> Tensor:
                 f"{path}: keypoint {number} ({name}) is not [x, y, visibility] in finite "
                 "numbers, or null."
             )
-        points[number] = torch.tensor([*row, 1.0][:3])
+        if tuple(row[:2]) != (-1, -1):  # how the published annotations write a missing joint
+            points[number] = torch.tensor([*row, 1.0][:3])
     return points
 
 

@@ -30,12 +30,18 @@ def component_config(
         ConfigError: for an unknown key or a bad value, naming it and the nearest keys.
     """
     cls = registry.get(kind, name).load_config() or Config
-    config: Config = validate(cls, options, where, f"{kind} {name!r}")
+    beside = ("weight",) if kind is Kind.LOSS else ()
+    config: Config = validate(cls, options, where, f"{kind} {name!r}", beside)
     return config
 
 
-def validate(cls: type[Any], options: Mapping[str, Any], where: str, what: str) -> Any:
-    """Validate `options` as the pydantic class `cls`; say what is wrong in one sentence."""
+def validate(
+    cls: type[Any], options: Mapping[str, Any], where: str, what: str, beside: Iterable[str] = ()
+) -> Any:
+    """Validate `options` as the pydantic class `cls`; say what is wrong in one sentence.
+
+    `beside` are keys that a section has beside those of the class: a mistyped one is one of these.
+    """
     try:
         return cls.model_validate(dict(options))
     except ValidationError as error:
@@ -43,7 +49,7 @@ def validate(cls: type[Any], options: Mapping[str, Any], where: str, what: str) 
         path = [str(part) for part in first["loc"]]
         key = ".".join([where, *path] if where else path)
         if first["type"] == "extra_forbidden":
-            known = fields_at(cls, first["loc"][:-1])
+            known = [*fields_at(cls, first["loc"][:-1]), *(beside if len(path) == 1 else ())]
             near = suggest(path[-1], known) if known else "it takes none."
             raise ConfigError(f"{key}: {what} has no such option; {near}") from None
         if first["type"] == "missing":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -257,3 +258,31 @@ def test_without_a_source_pose_a_detector_finds_it_or_says_that_nobody_is_there(
     code, said, told = command(*words, "--source", tmp_path / "nobody.png", *out)
     assert (code, said) == (2, "")
     assert "nobody.png: nobody is found in it" in told
+
+
+def test_poses_of_a_larger_picture_are_refused_with_the_remedy(
+    base: list[str | Path], tmp_path: Path, command: Command
+) -> None:
+    large = pose(0) * torch.tensor([40.0, 30.0, 1.0])
+    rows = [[float(x), float(y)] for x, y, _ in large]
+    (tmp_path / "large.json").write_text(json.dumps({"keypoints": rows}))
+    out = ["--out", tmp_path / "out"]
+    code, _, said = command(*base, "--target-pose", tmp_path / "large.json", *out)
+    assert code == 2
+    assert "large.json: 17 of 18 joints lie outside the picture of 32×16" in said.replace("\n", "")
+    assert not (tmp_path / "out").exists()
+    words = ["--target-poses", tmp_path / "large.json", "--pose-size", "960x640"]
+    assert command(*base, *words, *out)[0] == 0
+
+
+def test_a_joint_at_minus_one_is_missing(
+    base: list[str | Path], tmp_path: Path, command: Command
+) -> None:
+    rows = [[-1, -1], *([float(x), float(y)] for x, y, _ in pose(0)[1:])]
+    for name, first in (("minus", [-1, -1]), ("null", None)):
+        rows[0] = first  # type: ignore[call-overload]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"keypoints": rows}))
+        words = ["--target-pose", tmp_path / f"{name}.json", "--out", tmp_path / "out"]
+        assert command(*base, *words)[0] == 0
+    minus, null = (tmp_path / "out" / f"me_{name}.png" for name in ("minus", "null"))
+    assert Image.open(minus).tobytes() == Image.open(null).tobytes()

@@ -146,3 +146,15 @@ def test_the_order_of_a_name_and_its_options_does_not_matter() -> None:
     one, other = (make(*way).generator for way in ways)
     assert one == other
     assert (one.name, one.options["width"]) == ("unet", 8)
+
+
+def test_a_mistyped_weight_of_a_loss_names_the_weight() -> None:
+    with pytest.raises(ConfigError, match=r"losses\.l1\.wieght: .*did you mean 'weight'"):
+        make("losses.l1.wieght=2")
+
+
+def test_a_file_leaves_a_part_out_as_set_does() -> None:
+    tree = {"losses": {"perceptual": "none"}, "discriminators": {"shape": "none"}}
+    config = experiment(preset("patn", "demo"), tree)
+    assert [*config.losses] == ["l1"]
+    assert [*config.discriminators] == ["appearance"]
