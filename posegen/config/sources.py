@@ -28,7 +28,7 @@ def read_toml(path: Path) -> Tree:
         ConfigError: naming the file, and the line where the text is wrong.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:

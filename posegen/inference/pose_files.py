@@ -20,6 +20,8 @@ from torch import Tensor
 
 from posegen.core.errors import DataError
 from posegen.core.skeletons import Skeleton, skeleton
+from posegen.poses.conversions import convert
+from posegen.poses.formats import read_poses
 from posegen.weights.files import write_json
 
 
@@ -41,25 +43,42 @@ class Pose:
 
 
 def read_pose(path: Path, expected: str) -> Pose:
-    """Read a pose file.
+    """Read a pose file: of ours, or what another program wrote about one picture.
 
     Raises:
         DataError: naming the file, the joint where there is one, and what is wrong.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such pose file.") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not readable as JSON ({error}).") from None
-    if isinstance(content, list):
+    if isinstance(content, list) and not any(isinstance(row, dict) for row in content):
         content = {"keypoints": content}
     if not isinstance(content, dict) or not isinstance(content.get("keypoints"), list):
-        raise DataError(f'{path}: needs an object with a list "keypoints" of [x, y, visibility].')
+        return _of_another_program(path, expected)
     found = content.get("layout", expected)
     if found != expected:
         raise DataError(f"{path}: its layout is {found!r} and the model reads {expected!r}.")
     return Pose(_keypoints(content["keypoints"], skeleton(expected), path), _size(content, path))
+
+
+def _of_another_program(path: Path, expected: str) -> Pose:
+    """Read the only picture of a file in one of `posegen.poses.formats`."""
+    try:
+        records = list(read_poses(path))
+    except DataError as error:
+        raise DataError(
+            f'{path}: needs an object with a list "keypoints" of [x, y, visibility]; or a file of '
+            f"another program ({error})"
+        ) from None
+    if len(records) != 1:
+        raise DataError(
+            f"{path}: has the poses of {len(records)} pictures; give it with --target-poses."
+        )
+    (record,) = records
+    return Pose(convert(record.keypoints, record.skeleton, expected), record.size)
 
 
 def write_pose(path: Path, keypoints: Tensor, size: tuple[int, int], layout_name: str) -> None:
@@ -93,6 +112,8 @@ def _keypoints(rows: list[Any], joints: Skeleton, path: Path) -> Tensor:
 
 def _size(content: dict[str, Any], path: Path) -> tuple[int, int] | None:
     size = content.get("size")
+    if size is None and {"height", "width"} <= content.keys():  # as pose editors write it
+        size = [content["height"], content["width"]]
     if size is None:
         return None
     if not (

@@ -121,7 +121,7 @@ def read(file: Path, *, strict: bool = False) -> CatalogueFile:
         ConfigError: naming the file, the entry and the key that is wrong.
     """
     try:
-        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+        tree = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such catalogue.") from None
     except (OSError, ValueError) as error:

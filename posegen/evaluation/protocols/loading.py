@@ -52,7 +52,7 @@ def load(name: str | Path) -> Protocol:
     if text.endswith(_SUFFIX):
         path = Path(text).expanduser()
         try:
-            return _read(path.read_text(encoding="utf-8"), str(path))
+            return _read(path.read_text(encoding="utf-8-sig"), str(path))
         except FileNotFoundError:
             raise ConfigError(
                 f"{path}: no such protocol file; posegen's own are {', '.join(names())}."
@@ -70,7 +70,7 @@ def load(name: str | Path) -> Protocol:
 @cache
 def _built_in(name: str) -> Protocol:
     file = files("posegen.evaluation.protocols") / f"{name}{_SUFFIX}"
-    return _read(file.read_text(encoding="utf-8"), file.name)
+    return _read(file.read_text(encoding="utf-8-sig"), file.name)
 
 
 def choose(protocol: Protocol, variant: str | None, size: tuple[int, int]) -> Variant:

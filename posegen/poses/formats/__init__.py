@@ -18,7 +18,7 @@ from torch import Tensor
 from posegen.core.errors import ConfigError, DataError, suggest
 from posegen.core.skeletons import skeleton
 from posegen.poses.formats.coco import COCO, DETECTIONS
-from posegen.poses.formats.common import Entry, Format, Size, floats
+from posegen.poses.formats.common import Entry, Format, Size, are_fractions, floats
 from posegen.poses.formats.mediapipe import MEDIAPIPE
 from posegen.poses.formats.mmpose import MMPOSE
 from posegen.poses.formats.openpose import OPENPOSE
@@ -124,7 +124,7 @@ def _record(
     people, joints = _people(entry, format)
     size = entry.size or (size_of(entry.name) if size_of else None)
     places = people[..., :2][people[..., 2] > 0]
-    if len(places) and places.abs().max() <= format.fractions:
+    if are_fractions(places.flatten().tolist(), format.fractions):
         if size is None:
             raise DataError(
                 f"{entry.where}: the coordinates are fractions of the picture's size, which the "

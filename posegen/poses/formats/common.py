@@ -44,7 +44,7 @@ class Format:
         read: yields the pictures of a file's content; the path is for messages, and for the names
             of entries that have none.
         fractions: x and y are fractions of the picture's width and height (0 is its left or upper
-            edge, 1 its right or lower edge) where none in a picture is beyond this.
+            edge, 1 its right or lower edge) where the crowd of them is not beyond this.
         labelled: True where the third number is what a person said (0 missing, 1 hidden, 2 seen),
             not a program's confidence in [0, 1].
     """
@@ -78,3 +78,19 @@ def size_of(height: Any, width: Any) -> Size | None:
     if type(height) is int and type(width) is int and min(height, width) > 0:
         return height, width
     return None
+
+
+def are_fractions(numbers: list[float], largest: float) -> bool:
+    """Whether coordinates are fractions of a picture's size rather than pixels.
+
+    The crowd decides: half of them are no more than `largest`, and nine tenths not much more. A
+    joint or two may be guessed beyond the picture's edge.
+
+    Args:
+        numbers: the x and y of all joints that are there.
+        largest: of a fraction; 0 where a format has none.
+    """
+    if not numbers or not largest:
+        return False
+    sizes = sorted(abs(number) for number in numbers)
+    return sizes[len(sizes) // 2] <= largest and sizes[(9 * len(sizes)) // 10] <= 1.5 * largest

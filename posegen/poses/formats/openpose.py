@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from posegen.core.errors import DataError
-from posegen.poses.formats.common import Entry, Format, floats, size_of
+from posegen.poses.formats.common import Entry, Format, are_fractions, floats, size_of
 
 
 def _recognises(content: Any) -> bool:
@@ -30,6 +30,10 @@ def _read(content: Any, file: Path) -> Iterator[Entry]:
         yield _entry(frame, f"{name}_{number:06d}", f"{file}, entry {number}")
 
 
+#: Share of negative numbers above which coordinates run from -1 to 1.
+_CENTRED = 0.2
+
+
 def _entry(frame: dict[str, Any], name: str, where: str) -> Entry:
     if not isinstance(frame["people"], list):
         raise DataError(f'{where}: "people" is not a list; write the file with OpenPose again.')
@@ -38,7 +42,9 @@ def _entry(frame: dict[str, Any], name: str, where: str) -> Entry:
     people = [floats(b, f"{where}, person {i}") for i, b in enumerate(filter(None, bodies))]
     marks = [body[start : start + 3] for body in people for start in range(0, len(body), 3)]
     places = [value for mark in marks if mark[-1] > 0 for value in mark[:2]]
-    if places and -1 <= min(places) < 0 and max(places) <= 1:
+    # Of fractions from 0 to 1 a joint or two may be below; of these, about half are.
+    below = sum(value < 0 for value in places)
+    if are_fractions(places, 1.0) and below > _CENTRED * len(places):
         raise DataError(
             f"{where}: the coordinates run from -1 to 1 (`--keypoint_scale 4`); write them in "
             "pixels (`--keypoint_scale 0`)."
