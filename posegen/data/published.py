@@ -49,6 +49,12 @@ class PublishedDataset(PairDataset):
         tables = read_split(config, split, problems)
         self.image_size, self._folder = tables.image_size, tables.folder
         self._keypoints, pairs = tables.keypoints, tables.pairs
+        if not self._keypoints[..., 2].any():
+            raise DataError(
+                f"{config.annotations(split)}: no joint is there in any of its {len(tables.names)} "
+                "poses, so there is nothing to learn from; find them again, for example with "
+                "`posegen pose`."
+            )
         self._packed = open_packed(config, split, tables, problems)
         if config.skip_bad:
             pairs = pairs[self._usable(tables.names, problems)[pairs.long()].all(1)]

@@ -248,3 +248,10 @@ def test_nothing_is_said_where_nothing_is_wrong(
         assert read_all(config) == [*AB, *AC]
     assert not caplog.records
     assert PublishedDataset(config, "train").left_out == {}
+
+
+def test_poses_of_nobody_are_refused(market: Any) -> None:
+    missing = [-1] * 18
+    market.annotations[1:] = [market.row(name, missing, missing) for name in market.names]
+    with pytest.raises(DataError, match=r"no joint is there in any of its 3 poses.*posegen pose"):
+        PublishedDataset(market.save(), "train")

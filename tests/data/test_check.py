@@ -322,3 +322,12 @@ def test_the_page_has_pictures_and_skeletons_and_needs_no_other_file(
     assert page == gallery(result, "market <b>", count=4, seed=0)
     assert page != gallery(result, "market <b>", count=4, seed=1)
     assert "pictures without a pair" in page
+
+
+def test_poses_of_nobody_are_an_error(market_set: Market1501Config) -> None:
+    path = market_set.annotations("train")
+    rows = path.read_text().splitlines()
+    nobody = [re.sub(r"(?<=[\[ ])-?\d+(?=[,\]])", "-1", row) for row in rows]
+    path.write_text("\n".join(nobody) + "\n")
+    findings = remarks(check(market_set, nothing), "error")
+    assert "posegen pose" in findings["train: poses of nobody"].detail

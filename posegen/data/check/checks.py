@@ -224,7 +224,10 @@ def _poses(facts: SplitFacts, split: Split, strange: list[str]) -> Iterable[Rema
         detail = f"{mistake.strange} of the {mistake.poses} poses that can tell; {mistake.remedy}."
         yield Remark("error", split, mistake.strange, mistake.what, detail)
     missing = keypoints[..., 2].eq(0).all(0).nonzero().flatten().tolist()
-    if missing and len(keypoints) >= FEWEST:
+    if len(missing) == len(OPENPOSE18):
+        detail = "No joint is there in any pose; find them again, for example with `posegen pose`."
+        yield Remark("error", split, len(keypoints), "poses of nobody", detail)
+    elif missing and len(keypoints) >= FEWEST:
         detail = f"{', '.join(OPENPOSE18.joints[j] for j in missing)}: missing in every pose."
         yield Remark("warning", split, len(missing), "joints that are never there", detail)
     x = keypoints[..., 0]  # y cannot be beside, see `read_annotations`
