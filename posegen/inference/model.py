@@ -9,7 +9,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor, nn
 
@@ -25,7 +27,7 @@ from posegen.data.posing import PeopleFinder, build_finder
 from posegen.inference.animation import find_person, read_driver, set_scene
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.marks import mark
-from posegen.inference.pose_files import Pose, read_pose
+from posegen.inference.pose_files import Pose, pose_from, read_pose
 from posegen.inference.runner import Runner, Speed
 from posegen.poses import DEFAULT_DETECTOR
 from posegen.poses.people import inside
@@ -36,8 +38,15 @@ from posegen.weights.description import WeightsConfig
 from posegen.weights.folder import join, shared_digest
 from posegen.weights.networks import rebuild, task_of_weights
 
-PictureLike = str | Path | Image.Image | Tensor
-PoseLike = str | Path | Tensor | Pose | Sequence[Sequence[float]]
+PictureLike = str | Path | Image.Image | Tensor | NDArray[np.uint8]
+PoseLike = str | Path | Tensor | Pose | Mapping[str, Any] | Sequence[Sequence[float]]
+
+#: What is taken, for messages.
+_PICTURES = (
+    "give one file, PIL image, array (H, W, 3) of uint8, or tensor (3, H, W) of uint8 or of "
+    "numbers from 0 to 1."
+)
+_POSES = "give a file, (K, 3) numbers, or what a pose file holds."
 
 #: How many pictures are made together, where nobody says.
 BATCH_SIZE = 16
@@ -180,12 +189,12 @@ class PoseTransfer:
         """Show the person of a picture in other poses.
 
         Args:
-            source: a picture: file, PIL image, or (3, H, W) uint8 tensor. One of another size than
-                the model's is scaled to it, and so are the poses.
-            source_keypoints: the pose in the picture: a pose file, or (K, 3) x, y in the picture's
-                pixels and visibility.
-            target_keypoints: the wanted pose in the same form, or a list of them (files or
-                tensors).
+            source: a picture: file, PIL image, (H, W, 3) uint8 array, or (3, H, W) tensor of uint8
+                or of numbers from 0 to 1. One of another size than the model's is scaled to it, and
+                so are the poses.
+            source_keypoints: the pose in the picture: a pose file, what is in one as a dictionary,
+                or (K, 3) x, y in the picture's pixels and visibility; (K, 2): all are seen.
+            target_keypoints: the wanted pose in the same form, or a list of them, or (B, K, 3).
             seed: of the noise, for methods that use noise.
             sampling: the method's options of sampling, e.g. `steps=4`.
 
@@ -195,8 +204,11 @@ class PoseTransfer:
         Raises:
             DataError: where a file cannot be used.
         """
+        if isinstance(target_keypoints, Tensor) and target_keypoints.dim() == 3:
+            target_keypoints = list(target_keypoints)
         several = isinstance(target_keypoints, list) and isinstance(
-            target_keypoints[0] if target_keypoints else None, str | Path | Tensor
+            target_keypoints[0] if target_keypoints else None,
+            str | Path | Tensor | Pose | Mapping,
         )
         wanted: list[PoseLike] = target_keypoints if several else [target_keypoints]  # type: ignore[assignment, list-item]
         made = list(self.frames(source, source_keypoints, wanted, seed=seed, **sampling))
@@ -344,12 +356,19 @@ class PoseTransfer:
             return pose
         if isinstance(pose, str | Path):
             return read_pose(Path(pose), self.skeleton)
-        points = torch.as_tensor(pose, dtype=torch.float32)
-        wanted = (len(skeleton_named(self.skeleton)), 3)
-        if points.shape != wanted or not points.isfinite().all():
+        if isinstance(pose, Mapping):
+            return pose_from(pose, self.skeleton, Path("the pose"))
+        try:
+            points = torch.as_tensor(pose, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise DataError(f"a pose that is a {type(pose).__name__}: {error}; {_POSES}") from None
+        joints = len(skeleton_named(self.skeleton))
+        if points.shape == (joints, 2):
+            points = torch.cat([points, torch.ones(joints, 1)], dim=1)
+        if points.shape != (joints, 3) or not points.isfinite().all():
             raise DataError(
-                f"keypoints of shape {tuple(points.shape)}: finite numbers of shape {wanted} are "
-                f"expected, x, y and visibility of the joints of {self.skeleton}."
+                f"keypoints of shape {tuple(points.shape)}: finite numbers of shape {(joints, 3)} "
+                f"are expected, x, y and visibility of the joints of {self.skeleton}."
             )
         return Pose(points)
 
@@ -412,10 +431,18 @@ def _check_inside(pose: Pose, own_size: tuple[int, int], name: object) -> None:
 def _picture(source: PictureLike) -> Image.Image:
     if isinstance(source, Image.Image):
         return source
+    if isinstance(source, np.ndarray):
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
+            raise DataError(f"an array of {source.dtype} and shape {source.shape}: {_PICTURES}")
+        return Image.fromarray(np.ascontiguousarray(source))
     if isinstance(source, Tensor):
-        if source.dtype != torch.uint8 or source.dim() != 3:
-            raise DataError("a source tensor is (3, H, W) uint8; this one is not.")
+        if source.is_floating_point() and 0 <= float(source.min()) <= float(source.max()) <= 1:
+            source = source.mul(255).round().to(torch.uint8)
+        if source.dtype != torch.uint8 or source.dim() != 3 or len(source) != 3:
+            raise DataError(f"a tensor of {source.dtype} and {tuple(source.shape)}: {_PICTURES}")
         return Image.fromarray(source.permute(1, 2, 0).cpu().contiguous().numpy())
+    if not isinstance(source, str | Path):
+        raise DataError(f"a source that is a {type(source).__name__}: {_PICTURES}")
     try:
         with Image.open(source) as picture:
             return ImageOps.exif_transpose(picture).convert("RGB")  # as a viewer shows it

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,17 @@ def read_pose(path: Path, expected: str) -> Pose:
         content = {"keypoints": content}
     if not isinstance(content, dict) or not isinstance(content.get("keypoints"), list):
         return _of_another_program(path, expected)
+    return pose_from(content, expected, path)
+
+
+def pose_from(content: Mapping[str, Any], expected: str, path: Path) -> Pose:
+    """Return the pose that a pose file of ours holds; `path` is for messages.
+
+    Raises:
+        DataError: as `read_pose`.
+    """
+    if not isinstance(content.get("keypoints"), list):
+        raise DataError(f'{path}: needs a list "keypoints" of [x, y, visibility].')
     found = content.get("layout", expected)
     if found != expected:
         raise DataError(f"{path}: its layout is {found!r} and the model reads {expected!r}.")
@@ -110,7 +122,7 @@ def _keypoints(rows: list[Any], joints: Skeleton, path: Path) -> Tensor:
     return points
 
 
-def _size(content: dict[str, Any], path: Path) -> tuple[int, int] | None:
+def _size(content: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
     size = content.get("size")
     if size is None and {"height", "width"} <= content.keys():  # as pose editors write it
         size = [content["height"], content["width"]]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import posegen
@@ -121,15 +122,59 @@ def test_precision_is_an_option(
 def test_wrong_poses_and_pictures_are_named(
     model: PoseTransfer, picture: Tensor, points: Points, tmp_path: Path
 ) -> None:
-    for wrong in (points(0)[..., :2], points(0)[:5], points(0) / 0):
+    for wrong in (points(0)[..., :1], points(0)[:5], points(0) / 0):
         with pytest.raises(DataError, match=r"of shape \(18, 3\) are expected"):
             model.generate(picture, wrong, points(1))
     with pytest.raises(DataError, match="no joint of this pose is seen"):
         model.generate(picture, points(0), torch.zeros(18, 3))
-    with pytest.raises(DataError, match="a source tensor is"):
+    with pytest.raises(DataError, match="a tensor of torch"):
         model.generate(picture.float(), points(0), points(1))
     with pytest.raises(DataError, match="no such picture"):
         model.generate(tmp_path / "none.png", points(0), points(1))
     (tmp_path / "x.png").write_text("x")
     with pytest.raises(DataError, match="not readable as a picture"):
         model.generate(tmp_path / "x.png", points(0), points(1))
+
+
+def test_pictures_and_poses_are_taken_in_every_usual_form(
+    model: PoseTransfer, picture: Tensor, points: Points
+) -> None:
+    poses = [points(0), points(1)]
+    plain = model.generate(picture, poses[0], poses[1]).tobytes()
+    array = picture.permute(1, 2, 0).numpy()
+    for source in (array, picture.float() / 255, Image.fromarray(np.ascontiguousarray(array))):
+        assert model.generate(source, poses[0], poses[1]).tobytes() == plain
+    seen = [torch.cat([pose[:, :2], torch.ones(18, 1)], 1) for pose in poses[:2]]
+    wanted = model.generate(picture, *seen).tobytes()
+    flat = [pose[:, :2] for pose in seen]
+    assert model.generate(picture, *flat).tobytes() == wanted
+    held = {"keypoints": seen[1].tolist()}
+    assert model.generate(picture, seen[0], held).tobytes() == wanted
+    several = model.generate(picture, seen[0], torch.stack(seen))
+    assert [one.tobytes() for one in several][1] == wanted
+    assert model.generate(picture, seen[0], [held, held])[0].tobytes() == wanted
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (np.zeros((8, 8), np.uint8), r"an array of uint8 and shape \(8, 8\): give one file"),
+        (np.zeros((8, 8, 3)), "an array of float64"),
+        ([np.zeros((8, 8, 3), np.uint8)], "a source that is a list: give one file"),
+        (torch.full((3, 8, 8), 2.0), "a tensor of torch.float32"),
+        (7, "a source that is a int"),
+    ],
+)
+def test_what_is_no_picture_is_said(
+    model: PoseTransfer, points: Points, source: object, sentence: str
+) -> None:
+    with pytest.raises(DataError, match=sentence):
+        model.generate(source, points(0), points(1))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("pose", [3.5, "not there.json", {"points": []}, [["x"] * 3] * 18])
+def test_what_is_no_pose_is_said(
+    model: PoseTransfer, picture: Tensor, points: Points, pose: object
+) -> None:
+    with pytest.raises(DataError):
+        model.generate(picture, points(0), pose)  # type: ignore[arg-type, call-overload]
