@@ -14,18 +14,29 @@ $(VENV)/.done: pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]' \
 		-e plugins/posegen-people -e plugins/posegen-patn -e plugins/posegen-unet \
-		-e plugins/posegen-warp -e plugins/posegen-stlpips -e plugins/posegen-movenet
+		-e plugins/posegen-warp -e plugins/posegen-stlpips -e plugins/posegen-movenet \
+		-e plugins/posegen-weights-people
 	# Without mediapipe and rtmlib, which want other versions of numpy and OpenCV than the tests.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		-e plugins/posegen-mediapipe -e plugins/posegen-rtmlib
 	touch $@
 
+# First what the weights in the box do with a person whom they never saw, in seconds; then PATN
+# from scratch. Stopped half-way it goes on; `make clean` starts over.
+SHIPPED := people-limbs-128x64
+DEMO_METRICS := ssim,psnr,l1,mask-l1,st-lpips,sharpness
 demo: setup
-	rm -rf demo
-	$(BIN)/posegen train --model patn --preset demo --out demo
-	$(BIN)/posegen eval demo --metrics ssim,psnr,l1,mask-l1 --limit 400 --grid demo/people.png
-	$(BIN)/posegen report demo --out demo/report.html
-	@echo "Pictures of people that the model has never seen: demo/people.png, demo/report.html"
+	mkdir -p demo
+	$(BIN)/posegen data sample people --set 'data.image_size=[128,64]' --out demo/person
+	$(BIN)/posegen animate demo/person/source.png --source-pose demo/person/source.json \
+		--motion walk --show-pose --out demo/walk.webp
+	$(BIN)/posegen eval $(SHIPPED) --data people --set 'data.image_size=[128,64]' --limit 100 \
+		--metrics $(DEMO_METRICS) --grid demo/$(SHIPPED).png --out demo/$(SHIPPED)
+	@echo "People whom no weights have ever seen: demo/walk.webp, demo/$(SHIPPED).png. Next: PATN from scratch."
+	$(BIN)/posegen train $(if $(wildcard demo/patn/config.toml),--resume,--model patn --preset demo) --out demo/patn
+	$(BIN)/posegen eval demo/patn --metrics $(DEMO_METRICS) --limit 400 --grid demo/patn.png
+	$(BIN)/posegen report demo/patn --out demo/report.html
+	@echo "PATN after minutes: demo/patn.png; all of it: demo/report.html"
 
 lint: setup
 	$(BIN)/ruff check .
