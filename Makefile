@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine with Python >= 3.11:
-#   make demo   train the reference model on the embedded people, evaluate it, draw pictures
+#   make demo   a clip by the weights in the box; then PATN, trained from scratch and scored
 #   make test   every check: lint, types, architecture, tests
 PYTHON ?= python3
 VENV := .venv

@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parent
-METRICS = "ssim,psnr,l1,mask-l1,st-lpips,sharpness"
+METRICS = "ssim,psnr,l1,mask-l1,st-lpips,sharpness,pckh"
 
 
 def posegen(*words: str | Path) -> None:
@@ -43,21 +43,13 @@ def main() -> None:
             posegen("train", "--model", tree["model"], "--config", recipe, *start, "--out", stage)
         before = stage
     assert before is not None
-    plain = ("--data", "people", "--set", "data.image_size=[128,64]")
-    posegen("eval", before, *plain, "--limit", "1000", "--metrics", METRICS)
-    shared = runs / "shared"
-    posegen(
-        "weights",
-        "push",
-        before,
-        shared,
-        "--dtype",
-        "float16",
-        "--licence",
-        "Apache-2.0",
-        "--name",
-        name,
-    )
+    stored, shared = runs / "stored", runs / "shared"
+    # Scored as they are shared: in half precision.
+    kind = ("--dtype", "bfloat16", "--licence", "Apache-2.0", "--name", name)
+    posegen("weights", "push", before, stored, *kind)
+    plain = ("--data", "people", "--set", "data.image_size=[128,64]", "--limit", "400")
+    posegen("eval", stored, *plain, "--metrics", METRICS, "--out", stored)
+    posegen("weights", "push", stored, shared, "--name", name)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from posegen.poses import DEFAULT_DETECTOR
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from posegen.inference.model import PoseLike
+    from posegen.inference.given import PoseLike
     from posegen.inference.pose_files import Pose
     from posegen.inference.pose_sequences import PoseSequence
 

@@ -9,44 +9,30 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor, nn
 
 from posegen.config import Precision, sampling_of
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.config import Config
 from posegen.core.contracts import Generator, PoseEncoder
-from posegen.core.errors import DataError
 from posegen.core.methods import Method
 from posegen.core.noise import Noise
-from posegen.core.skeletons import skeleton as skeleton_named
 from posegen.data.posing import PeopleFinder, build_finder
 from posegen.inference.animation import find_person, read_driver, set_scene
+from posegen.inference.given import PictureLike, PoseLike, picture_of, pose_of
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.marks import mark
-from posegen.inference.pose_files import Pose, pose_from, read_pose
+from posegen.inference.pose_files import Pose
 from posegen.inference.runner import Runner, Speed
 from posegen.poses import DEFAULT_DETECTOR
-from posegen.poses.people import inside
 from posegen.poses.retarget import How
 from posegen.poses.smoothing import Strength
 from posegen.weights.cache import default, find
 from posegen.weights.description import WeightsConfig
 from posegen.weights.folder import join, shared_digest
 from posegen.weights.networks import rebuild, task_of_weights
-
-PictureLike = str | Path | Image.Image | Tensor | NDArray[np.uint8]
-PoseLike = str | Path | Tensor | Pose | Mapping[str, Any] | Sequence[Sequence[float]]
-
-#: What is taken, for messages.
-_PICTURES = (
-    "give one file, PIL image, array (H, W, 3) of uint8, or tensor (3, H, W) of uint8 or of "
-    "numbers from 0 to 1."
-)
-_POSES = "give a file, (K, 3) numbers, or what a pose file holds."
 
 #: How many pictures are made together, where nobody says.
 BATCH_SIZE = 16
@@ -254,7 +240,7 @@ class PoseTransfer:
         source have the same noise: a clip does not flicker, and a pose gives the same picture alone
         and among others.
         """
-        picture = _picture(source)
+        picture = picture_of(source)
         own_size = (picture.height, picture.width)
         given = self._source(picture, source_keypoints)
         for some in chunks(poses, batch_size):
@@ -302,14 +288,14 @@ class PoseTransfer:
             name = detector or DEFAULT_DETECTOR
             return build_finder(name, {}, self.device, self.skeleton)
 
-        image = as_tensor(_picture(photo))
+        image = as_tensor(picture_of(photo))
         if source_keypoints is None:
             keypoints = find_person(
                 image, finder(), photo if isinstance(photo, str | Path) else "photo"
             )
         else:
             own = (image.shape[1], image.shape[2])
-            keypoints = self._pose(source_keypoints).scaled_to(own, own)
+            keypoints = pose_of(source_keypoints, self.skeleton, own).scaled_to(own, own)
         driver = read_driver(motion, self.skeleton, finder)
         scene = set_scene(
             image,
@@ -337,40 +323,9 @@ class PoseTransfer:
 
     def _points(self, poses: Sequence[PoseLike], own_size: tuple[int, int]) -> Tensor:
         """Return keypoints (B, K, 3) in pixels of the model's size, on the device."""
-        read = []
-        for pose in poses:
-            given = self._pose(pose)
-            _check_inside(given, own_size, pose)
-            read.append(given.scaled_to(self.image_size, own_size))
-        return torch.stack(read).to(self.device)
-
-    def _pose(self, pose: PoseLike) -> Pose:
-        read = self._read_pose(pose)
-        if not (read.keypoints[:, 2] > 0).any():
-            where = f"{pose}: " if isinstance(pose, str | Path) else ""
-            raise DataError(f"{where}no joint of this pose is seen; give one with somebody in it.")
-        return read
-
-    def _read_pose(self, pose: PoseLike) -> Pose:
-        if isinstance(pose, Pose):
-            return pose
-        if isinstance(pose, str | Path):
-            return read_pose(Path(pose), self.skeleton)
-        if isinstance(pose, Mapping):
-            return pose_from(pose, self.skeleton, Path("the pose"))
-        try:
-            points = torch.as_tensor(pose, dtype=torch.float32)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise DataError(f"a pose that is a {type(pose).__name__}: {error}; {_POSES}") from None
-        joints = len(skeleton_named(self.skeleton))
-        if points.shape == (joints, 2):
-            points = torch.cat([points, torch.ones(joints, 1)], dim=1)
-        if points.shape != (joints, 3) or not points.isfinite().all():
-            raise DataError(
-                f"keypoints of shape {tuple(points.shape)}: finite numbers of shape {(joints, 3)} "
-                f"are expected, x, y and visibility of the joints of {self.skeleton}."
-            )
-        return Pose(points)
+        read = [pose_of(pose, self.skeleton, own_size) for pose in poses]
+        scaled = [pose.scaled_to(self.image_size, own_size) for pose in read]
+        return torch.stack(scaled).to(self.device)
 
 
 def load_model(
@@ -406,47 +361,3 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
     while some := list(itertools.islice(rest, size)):
         yield some
-
-
-def _check_inside(pose: Pose, own_size: tuple[int, int], name: object) -> None:
-    """Refuse a pose most of whose joints lie outside the picture that its pixels count in.
-
-    Single joints may: detectors guess them beyond an edge.
-
-    Raises:
-        DataError: with the remedy.
-    """
-    size = pose.size or own_size
-    seen = pose.keypoints[pose.keypoints[:, 2] > 0]
-    outside = int((~inside(seen[:, :2], size)).sum())
-    if 2 * outside > len(seen):
-        where = f"{name}: " if isinstance(name, str | Path) else ""
-        raise DataError(
-            f"{where}{outside} of {len(seen)} joints lie outside the picture of "
-            f"{size[0]}×{size[1]} (height × width) that they should count pixels in; give the size "
-            'of theirs, with --pose-size or as "size" in the file.'
-        )
-
-
-def _picture(source: PictureLike) -> Image.Image:
-    if isinstance(source, Image.Image):
-        return source
-    if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
-            raise DataError(f"an array of {source.dtype} and shape {source.shape}: {_PICTURES}")
-        return Image.fromarray(np.ascontiguousarray(source))
-    if isinstance(source, Tensor):
-        if source.is_floating_point() and 0 <= float(source.min()) <= float(source.max()) <= 1:
-            source = source.mul(255).round().to(torch.uint8)
-        if source.dtype != torch.uint8 or source.dim() != 3 or len(source) != 3:
-            raise DataError(f"a tensor of {source.dtype} and {tuple(source.shape)}: {_PICTURES}")
-        return Image.fromarray(source.permute(1, 2, 0).cpu().contiguous().numpy())
-    if not isinstance(source, str | Path):
-        raise DataError(f"a source that is a {type(source).__name__}: {_PICTURES}")
-    try:
-        with Image.open(source) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")  # as a viewer shows it
-    except FileNotFoundError:
-        raise DataError(f"{source}: no such picture.") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{source}: not readable as a picture ({error}).") from None

@@ -11,9 +11,10 @@ from PIL import Image
 
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.skeletons import skeleton
+from posegen.inference.given import PoseLike
 from posegen.inference.grids import pictures, sample_grid
 from posegen.inference.marks import marked
-from posegen.inference.model import BATCH_SIZE, PoseLike, PoseTransfer
+from posegen.inference.model import BATCH_SIZE, PoseTransfer
 
 
 class Results:

@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import posegen
+from posegen.plugins import catalogue
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -61,6 +62,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("POSEGEN_REGISTRY", "POSEGEN_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
+    (tmp_path / "shipped.toml").write_text("schema = 1\n")
+    monkeypatch.setattr(catalogue, "shipped", lambda: tmp_path / "shipped.toml")
 
 
 @pytest.fixture

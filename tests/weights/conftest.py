@@ -18,6 +18,7 @@ import posegen
 from posegen.config import ComponentOptions
 from posegen.config.parts import build_generator
 from posegen.core import TaskInfo
+from posegen.plugins import catalogue
 from posegen.weights.folder import WeightsConfig, join, save_weights
 
 GENERATOR = ComponentOptions.model_validate({"name": "patn", "ngf": 4, "blocks": 1})
@@ -50,6 +51,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     for name in ("POSEGEN_REGISTRY", "POSEGEN_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
+    (tmp_path / "shipped.toml").write_text("schema = 1\n")
+    monkeypatch.setattr(catalogue, "shipped", lambda: tmp_path / "shipped.toml")
     return tmp_path / "cache" / "weights"
 
 
