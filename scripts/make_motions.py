@@ -21,8 +21,6 @@ from posegen_people.poses import NEUTRAL, Angles, posed
 from posegen_people.wardrobe import draw_person
 from scipy.interpolate import CubicSpline
 
-from posegen.core.skeletons import SKELETONS
-
 OUT = Path(__file__).parents[1] / "posegen" / "poses" / "motions"
 FPS = 24
 #: Of the joints that a camera sees, in thousandths of the stature; from the floor, and upwards.
@@ -291,7 +289,6 @@ def main() -> None:
             "skeleton": SKELETON.name,
             "frames": points.tolist(),
         }
-        assert SKELETON.name in SKELETONS
         (OUT / f"{name}.json").write_text(json.dumps(tree, separators=(",", ":")) + "\n")
         print(f"{name}: {frames} frames")
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from posegen.cli.options import DeviceOption, SamplingOption, SeedOption, SetOption, parse_sampling
+from posegen.cli.options import (
+    DetectorOption,
+    DeviceOption,
+    SamplingOption,
+    SeedOption,
+    SetOption,
+    WeightsOption,
+    chosen_weights,
+    parse_sampling,
+)
 from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from PIL import Image
-
     from posegen.data.posing import PeopleFinder
 
 _POSES = "The motion on the person"
@@ -36,20 +40,12 @@ def animate(
         Path,
         typer.Option(metavar="FILE", help="Write a .webp, .gif, .apng or .mp4; else a folder."),
     ],
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN|WEIGHTS", help="A run or weights; by default the best that are installed."
-        ),
-    ] = None,
+    weights: WeightsOption = None,
     source_pose: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="The pose in the photo; else a detector finds it."),
     ] = None,
-    detector: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=f"Which pose detector; by default {DEFAULT_DETECTOR}."),
-    ] = None,
+    detector: DetectorOption = None,
     set_: SetOption = None,
     retarget: Annotated[
         Literal["source", "height", "none"],
@@ -95,46 +91,25 @@ def animate(
     The person is found and framed, the motion put on their limbs, and every frame made by the
     weights. --set gives options of the detector, for example detector.person_score=0.5.
     """
-    from posegen.cli.console import note, progress, say
+    from posegen.cli.console import note, progress, say, tracked
     from posegen.cli.prepare import open_finder
     from posegen.compute.process import pick_device
-    from posegen.data.footage import read_upright
     from posegen.inference import load_model
-    from posegen.inference.animation import enlarged, find_person, read_driver, set_scene
+    from posegen.inference.animation import enlarged
     from posegen.inference.clips import check_clip, write_clip
     from posegen.inference.marks import marked
-    from posegen.inference.pose_files import read_pose
     from posegen.poses.smoothing import jitter
-    from posegen.weights.cache import default
 
     if out.suffix:
         check_clip(out, fps or 1)
-    if weights is None:
-        entry = default()
-        weights = Path(entry.name)
-        note(f"Weights: {entry.name} ({entry.model}, {entry.licence}); others with --weights.")
-    model = load_model(weights, pick_device(device)).with_sampling(**parse_sampling(sampling))
-    image = read_upright(photo)
+    model = load_model(chosen_weights(weights), pick_device(device))
+    model = model.with_sampling(**parse_sampling(sampling))
 
-    @cache
     def finder() -> PeopleFinder:
         return open_finder(detector or DEFAULT_DETECTOR, set_, device, model.skeleton)
 
-    own = (image.shape[1], image.shape[2])
-    if source_pose is None:
-        keypoints = find_person(image, finder(), photo)
-    else:
-        keypoints = read_pose(source_pose, model.skeleton).scaled_to(own, own)
-    driver = read_driver(motion, model.skeleton, finder)
-    scene = set_scene(
-        image,
-        keypoints,
-        driver,
-        layout=model.skeleton,
-        size=model.image_size,
-        how=retarget,
-        smoothing=smooth,
-    )
+    scene = model.stage(photo, motion, source_pose, finder=finder, how=retarget, smoothing=smooth)
+    driver = scene.driver
     if draw:
         draw.parent.mkdir(parents=True, exist_ok=True)
         scene.drawn(model.skeleton).save(draw)
@@ -142,12 +117,12 @@ def animate(
     total = len(scene.track)
     with progress(f"{photo.stem}: {motion}") as advance:
         shown = enlarged(frames, scene, scale, model.skeleton if show_pose else None)
-        counted = _counted(shown, advance, total)
+        done = tracked(shown, advance, total)
         if out.suffix:
-            write_clip(out, counted, fps or driver.fps, model.mark)
+            write_clip(out, done, fps or driver.fps, model.mark)
         else:
             out.mkdir(parents=True, exist_ok=True)
-            for number, frame in enumerate(counted):
+            for number, frame in enumerate(done):
                 frame.save(out / f"{photo.stem}_{number:04d}.png", **marked(model.mark, "PNG"))
     if driver.detected and smooth != "off":
         before, after = jitter(driver.track), jitter(scene.track)
@@ -155,11 +130,3 @@ def animate(
     say(f"{out}: {total} frames")
     if draw:
         say(str(draw))
-
-
-def _counted(
-    frames: Iterator[Image.Image], advance: Callable[[int, int], None], total: int
-) -> Iterator[Image.Image]:
-    for number, frame in enumerate(frames, start=1):
-        yield frame
-        advance(number, total)

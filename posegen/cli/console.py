@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+T = TypeVar("T")
 
 
 @cache
@@ -69,6 +71,15 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal, and nothing elsewhere; yields a function of (done, total)."""
     with stages() as advance:
         yield partial(advance, title)
+
+
+def tracked(
+    frames: Iterable[T], advance: Callable[[int, int], None], total: int = 0
+) -> Iterator[T]:
+    """Yield what there is, and tell `progress` after each; a total of 0: as many as there were."""
+    for number, frame in enumerate(frames, start=1):
+        yield frame
+        advance(number, total or number)
 
 
 @contextmanager

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.console import note, progress, say
+from posegen.cli.console import note, progress, say, tracked
 from posegen.cli.options import (
     CompileOption,
     DeviceOption,
     PrecisionOption,
     SamplingOption,
     SeedOption,
+    WeightsOption,
+    chosen_weights,
     parse_sampling,
     parse_size,
 )
@@ -22,8 +24,6 @@ from posegen.core.errors import ConfigError, DataError
 from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from posegen.inference.given import PoseLike
     from posegen.inference.pose_files import Pose
     from posegen.inference.pose_sequences import PoseSequence
@@ -40,12 +40,7 @@ def generate(
         Path | None,
         typer.Option(metavar="JSON", help="The pose in that picture; else a detector finds it."),
     ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN|WEIGHTS", help="A run or weights; by default the best that are installed."
-        ),
-    ] = None,
+    weights: WeightsOption = None,
     target_pose: Annotated[
         list[Path] | None, typer.Option(metavar="JSON", help="A wanted pose (repeatable).")
     ] = None,
@@ -110,7 +105,6 @@ def generate(
     from posegen.inference.clips import check_clip, write_clip
     from posegen.inference.pose_sequences import PoseSequence
     from posegen.inference.results import Results
-    from posegen.weights.cache import default
 
     if bool(target_pose) == (target_poses is not None):
         raise ConfigError("give the wanted poses with --target-pose, or with --target-poses.")
@@ -124,10 +118,7 @@ def generate(
         check_clip(clip, fps)
     size = parse_size(pose_size, "--pose-size") if pose_size else None
     where = pick_device(device)
-    if weights is None:
-        entry = default()
-        weights = Path(entry.name)
-        note(f"Weights: {entry.name} ({entry.model}, {entry.licence}); others with --weights.")
+    weights = chosen_weights(weights)
     model = load_model(weights, where, precision=precision, compile=compile_, fold=fold)  # type: ignore[arg-type]
     model = model.with_sampling(**parse_sampling(sampling))
     pose = source_pose or _found(source, model.skeleton, device)
@@ -135,7 +126,7 @@ def generate(
     sequence = PoseSequence(target_poses, model.skeleton, size) if target_poses else None
     wanted: Iterable[tuple[str, PoseLike]] = sequence or [(p.stem, p) for p in target_pose or ()]
     with progress(f"{source.stem} in other poses") as advance:
-        frames = _counted(results.frames(wanted, batch_size), advance)
+        frames = tracked(results.frames(wanted, batch_size), advance)
         if clip:
             write_clip(clip, frames, fps, model.mark)
         else:
@@ -158,12 +149,6 @@ def _found(source: Path, skeleton: str, device: str) -> Pose:
     keypoints = find_person(image, open_finder(DEFAULT_DETECTOR, None, device, skeleton), source)
     note(f"The pose in {source} is found by {DEFAULT_DETECTOR}; give another with --source-pose.")
     return Pose(keypoints, (image.shape[1], image.shape[2]))
-
-
-def _counted(frames: Iterator[Image], advance: Callable[[int, int], None]) -> Iterator[Image]:
-    for number, frame in enumerate(frames, start=1):
-        yield frame
-        advance(number, number)
 
 
 def _tell_empty(sequence: PoseSequence, count: int) -> None:

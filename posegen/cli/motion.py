@@ -51,13 +51,14 @@ def show(
         raise ConfigError("nothing to write; give --out, --json or both.")
     one = motion(name)
     size = (256, 192)
+    poses = one.placed(size)
     if out:
         check_clip(out, one.fps)
         bones = skeleton(one.skeleton)
-        write_clip(out, (draw_pose(pose, size, bones) for pose in one.placed(size)), one.fps)
+        write_clip(out, (draw_pose(pose, size, bones) for pose in poses), one.fps)
         say(str(out))
     if json:
         json.mkdir(parents=True, exist_ok=True)
-        for number, pose in enumerate(one.placed(size)):
+        for number, pose in enumerate(poses):
             write_pose(json / f"{name}_{number:03d}.json", pose, size, one.skeleton)
         say(f"{json}: {len(one)} poses")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from posegen.core.errors import ConfigError, PluginError
+from posegen.poses import DEFAULT_DETECTOR
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
@@ -24,6 +25,22 @@ ConfigOption = Annotated[
 DataOption = Annotated[
     str | None,
     typer.Option("--data", metavar="NAME|PATH", help="A data set by name, or a folder of one."),
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="RUN|WEIGHTS",
+        help="A run or weights; by default the best that are installed.",
+    ),
+]
+DetectorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--detector",
+        metavar="NAME",
+        help=f"Which pose detector; by default {DEFAULT_DETECTOR}.",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -60,6 +77,18 @@ CompileOption = Annotated[
         "--compile/--no-compile", rich_help_panel=_SPEED, help="torch.compile the network."
     ),
 ]
+
+
+def chosen_weights(given: Path | None) -> Path:
+    """Return the weights that were given, or the default ones, and say which these are."""
+    if given is not None:
+        return given
+    from posegen.cli.console import note
+    from posegen.weights.cache import default
+
+    entry = default()
+    note(f"Weights: {entry.name} ({entry.model}, {entry.licence}); others with --weights.")
+    return Path(entry.name)
 
 
 def data_section(value: str) -> dict[str, Any]:

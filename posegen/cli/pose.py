@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DeviceOption, SetOption
+from posegen.cli.options import DetectorOption, DeviceOption, SetOption
 from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ def pose(
         Path | None,
         typer.Option(metavar="DIR", help="Write pose files, as `posegen generate` reads them."),
     ] = None,
-    detector: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=f"Which pose detector; by default {DEFAULT_DETECTOR}."),
-    ] = None,
+    detector: DetectorOption = None,
     set_: SetOption = None,
     poses: Annotated[
         Path | None,

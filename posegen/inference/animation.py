@@ -20,13 +20,14 @@ from posegen.data.footage import VIDEO_SUFFIXES, Footage
 from posegen.data.framing import Frame, follow, frame_around
 from posegen.data.image_files import is_picture
 from posegen.data.posing import PeopleFinder
+from posegen.inference.grids import as_tensor
 from posegen.inference.pose_files import Pose
 from posegen.inference.pose_sequences import PoseSequence
 from posegen.poses.conversions import convert
 from posegen.poses.draw import draw_pose, draw_pose_on
 from posegen.poses.motions import motion, motion_names
 from posegen.poses.people import drop_outside
-from posegen.poses.retarget import How, retarget
+from posegen.poses.retarget import How, hanging_on, retarget
 from posegen.poses.smoothing import Strength, mend
 
 #: Pictures a second where the driver does not tell.
@@ -129,12 +130,14 @@ class Scene:
         keypoints: (K, 3), their pose in it.
         track: (F, K, 3), the wanted poses.
         frame: which part of the photo it is.
+        driver: whose motion it is.
     """
 
     picture: Image.Image
     keypoints: Tensor
     track: Tensor
     frame: Frame
+    driver: Driver
 
     @property
     def source(self) -> Pose:
@@ -148,9 +151,7 @@ class Scene:
 
     def drawn(self, layout: str) -> Image.Image:
         """Return the picture with the pose on it, enlarged where it is small."""
-        pixels = torch.frombuffer(bytearray(self.picture.tobytes()), dtype=torch.uint8)
-        image = pixels.view(self.picture.height, self.picture.width, 3).permute(2, 0, 1)
-        return draw_pose_on(image, self.keypoints, skeleton(layout))
+        return draw_pose_on(as_tensor(self.picture), self.keypoints, skeleton(layout))
 
 
 def find_person(photo: Tensor, finder: PeopleFinder, name: str | Path) -> Tensor:
@@ -212,6 +213,7 @@ def set_scene(
         drop_outside(frame.move(keypoints), size),
         drop_outside(moved, size),
         frame,
+        driver,
     )
 
 
@@ -220,20 +222,13 @@ def _without_legs(track: Tensor, source: Tensor, layout: str) -> Tensor:
 
     So a photo of half a body stays one, and is framed as one.
     """
-    joints = skeleton(layout).joints
+    bones = skeleton(layout)
     track = track.clone()
     for joint in ("knee", "ankle"):
-        both = [joints.index(f"{side}_{joint}") for side in ("left", "right")]
-        if not source[both, 2].any():
-            below = both if joint == "ankle" else _legs(layout)
-            track[:, below] = 0
+        both = (f"left_{joint}", f"right_{joint}")
+        if not source[[bones.joints.index(name) for name in both], 2].any():
+            track[:, hanging_on(bones, *both)] = 0
     return track
-
-
-def _legs(layout: str) -> list[int]:
-    """Return the numbers of knees and whatever hangs on them."""
-    words = ("knee", "ankle", "toe", "heel", "foot")
-    return [k for k, name in enumerate(skeleton(layout).joints) if any(w in name for w in words)]
 
 
 def enlarged(

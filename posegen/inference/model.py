@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -20,7 +20,7 @@ from posegen.core.contracts import Generator, PoseEncoder
 from posegen.core.methods import Method
 from posegen.core.noise import Noise
 from posegen.data.posing import PeopleFinder, build_finder
-from posegen.inference.animation import find_person, read_driver, set_scene
+from posegen.inference.animation import Scene, find_person, read_driver, set_scene
 from posegen.inference.given import PictureLike, PoseLike, picture_of, pose_of
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.marks import mark
@@ -271,11 +271,8 @@ class PoseTransfer:
         """Yield the person of a photo, framed for this model, in a motion's poses.
 
         Args:
-            photo: a picture as in `generate`, of any shape.
-            motion: the name of a motion of the library, or a video, a folder of pictures or poses.
-            source_keypoints: the pose in the photo; without it, a detector finds it.
+            photo, motion, source_keypoints, how, smoothing: see `stage`.
             detector: which; by default `DEFAULT_DETECTOR`.
-            how, smoothing: how the motion is put on the person; see `animation.set_scene`.
             seed, sampling: as in `generate`.
 
         Raises:
@@ -283,30 +280,54 @@ class PoseTransfer:
             PluginError, WeightsError: where the detector is not there.
         """
 
-        @cache
         def finder() -> PeopleFinder:
             name = detector or DEFAULT_DETECTOR
             return build_finder(name, {}, self.device, self.skeleton)
 
+        scene = self.stage(
+            photo, motion, source_keypoints, finder=finder, how=how, smoothing=smoothing
+        )
+        return self.frames(scene.picture, scene.source, scene.wanted, seed=seed, **sampling)
+
+    def stage(
+        self,
+        photo: PictureLike,
+        motion: str | Path,
+        source_keypoints: PoseLike | None = None,
+        *,
+        finder: Callable[[], PeopleFinder],
+        how: How = "source",
+        smoothing: Strength = "light",
+    ) -> Scene:
+        """Return what `animate` gives to the network: the person framed, and the wanted poses.
+
+        Args:
+            photo: a picture as in `generate`, of any shape.
+            motion: the name of a motion of the library, or a video, a folder of pictures or poses.
+            source_keypoints: the pose in the photo; without it, it is found.
+            finder: makes what finds people; called once, where a pose is not given.
+            how, smoothing: how the motion is put on the person; see `animation.set_scene`.
+
+        Raises:
+            DataError: where nobody is found, or a file cannot be used.
+        """
+        finder = cache(finder)
         image = as_tensor(picture_of(photo))
         if source_keypoints is None:
-            keypoints = find_person(
-                image, finder(), photo if isinstance(photo, str | Path) else "photo"
-            )
+            name = photo if isinstance(photo, str | Path) else "photo"
+            keypoints = find_person(image, finder(), name)
         else:
             own = (image.shape[1], image.shape[2])
             keypoints = pose_of(source_keypoints, self.skeleton, own).scaled_to(own, own)
-        driver = read_driver(motion, self.skeleton, finder)
-        scene = set_scene(
+        return set_scene(
             image,
             keypoints,
-            driver,
+            read_driver(motion, self.skeleton, finder),
             layout=self.skeleton,
             size=self.image_size,
             how=how,
             smoothing=smoothing,
         )
-        return self.frames(scene.picture, scene.source, scene.wanted, seed=seed, **sampling)
 
     def _source(self, picture: Image.Image, keypoints: PoseLike) -> dict[str, Tensor]:
         """Return what is known from the source, each with one sample."""

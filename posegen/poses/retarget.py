@@ -73,6 +73,15 @@ def limbs_of(bones: Skeleton) -> list[Limb]:
     return limbs + [Limb(joint, _carrier(joint), False) for joint in rest]
 
 
+def hanging_on(bones: Skeleton, *joints: str) -> list[int]:
+    """Return the numbers of some joints and of all that hang on them in the tree."""
+    found = set(joints)
+    for limb in limbs_of(bones):
+        if limb.start in found:
+            found.add(limb.end)
+    return [number for number, joint in enumerate(bones.joints) if joint in found]
+
+
 def _carrier(joint: str) -> str:
     """Return the joint that carries a finger, a toe or a point of the face."""
     side = joint.partition("_")[0]
@@ -91,7 +100,7 @@ class _Points(NamedTuple):
     known: dict[str, Tensor]
 
 
-def _points(track: Tensor, depth: Tensor | None, bones: Skeleton) -> _Points:
+def _points(track: Tensor, depth: Tensor | None, bones: Skeleton, limbs: list[Limb]) -> _Points:
     zeros = torch.zeros(len(track))
     place = {joint: track[:, k, :2] for k, joint in enumerate(bones.joints)}
     known = {joint: track[:, k, 2] > 0 for k, joint in enumerate(bones.joints)}
@@ -103,7 +112,7 @@ def _points(track: Tensor, depth: Tensor | None, bones: Skeleton) -> _Points:
         place[virtual] = (place[a] + place[b]) / 2
         near[virtual] = (near[a] + near[b]) / 2
         known[virtual] = known[a] & known[b]
-    return _filled(_Points(place, near, known), limbs_of(bones))
+    return _filled(_Points(place, near, known), limbs)
 
 
 def _filled(points: _Points, limbs: list[Limb]) -> _Points:
@@ -179,7 +188,8 @@ def retarget(
         return track
     bones = skeleton(layout)
     limbs = limbs_of(bones)
-    driver, person = _points(track, depth, bones), _points(source[None], None, bones)
+    driver = _points(track, depth, bones, limbs)
+    person = _points(source[None], None, bones, limbs)
     ratios = _ratios(driver, person, limbs, bones, spatial=depth is not None, how=how)
     place = {_ROOT: torch.zeros(len(track), 2)}
     for limb in limbs:

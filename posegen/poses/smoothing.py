@@ -9,7 +9,6 @@ import itertools
 from typing import Literal
 
 import torch
-from scipy.signal import savgol_filter
 from torch import Tensor
 
 from posegen.core.skeletons import Skeleton, skeleton
@@ -49,12 +48,7 @@ def repair_swaps(track: Tensor, bones: Skeleton) -> Tensor:
     """
     track = track.clone()
     for group in _GROUPS:
-        pairs = [
-            (a, b)
-            for a, b in bones.mirrored
-            if any(bones.joints[a].removeprefix("right_") == joint for joint in group)
-            or any(bones.joints[a].removeprefix("left_") == joint for joint in group)
-        ]
+        pairs = [(a, b) for a, b in bones.mirrored if bones.joints[a].partition("_")[2] in group]
         if not pairs:
             continue
         one, other = (torch.tensor(side) for side in zip(*pairs, strict=True))
@@ -95,6 +89,9 @@ def smooth(track: Tensor, strength: Strength, *, loop: bool = False) -> Tensor:
     """Return the track with each joint's way smoothed, wherever it is seen long enough."""
     if strength == "off":
         return track
+    # Here, because it takes a second, and every model that is loaded imports this module.
+    from scipy.signal import savgol_filter
+
     window, order = _WINDOWS[strength]
     track = track.clone()
     for joint in range(track.shape[1]):

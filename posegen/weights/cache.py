@@ -162,8 +162,9 @@ def default() -> WeightsEntry:
         WeightsError: where none are, with what to do.
     """
     entries = catalogue.load().default_weights()
+    here = {item.name for item in pulled()}
     for entry in entries:
-        if entry.name in {item.name for item in pulled()} or installed(entry):
+        if entry.name in here or installed(entry):
             return entry
     packages = [entry.package for entry in entries if entry.package]
     remedy = f", or `pip install {packages[0]}` for some that work at once" if packages else ""

@@ -23,16 +23,28 @@ def develop(picture: Tensor, person: People, pictures: Tensor) -> Tensor:
 
     pictures: (B,) numbers that the grain depends on.
     """
-    height, width = picture.shape[2:]
-    sigma = (person["blur"] * (height / 128))[:, None, None, None]
+    # What nobody has changes no bit, and is left out: the plain look has neither.
+    if bool(person["blur"].any()):
+        picture = _blurred(picture, person["blur"])
+    if bool(person["grain"].any()):
+        picture = picture + _grain(picture, person["grain"], pictures)
+    values = (picture.clamp(0, 1) * 255).round().to(torch.uint8)
+    return torch.stack([_filed(v, float(q)) for v, q in zip(values, person["jpeg"], strict=True)])
+
+
+def _blurred(picture: Tensor, blur: Tensor) -> Tensor:
+    sigma = (blur * (picture.shape[2] / 128))[:, None, None, None]
     weight = (sigma * sigma / 4).clamp(max=0.25)  # twice [w, 1 - 2 w, w] has the variance 4 w
     for dim in (2, 3, 2, 3):
         picture = _smoothed(picture, weight, dim)
+    return picture
+
+
+def _grain(picture: Tensor, grain: Tensor, pictures: Tensor) -> Tensor:
+    height, width = picture.shape[2:]
     x, y = torch.arange(width) * 1.0, torch.arange(height)[:, None] * 1.0
     seed = (pictures[:, None] * 3 + torch.arange(3))[..., None, None]
-    grain = (value_noise(x, y, seed) - 0.5) * (person["grain"] / 128)[:, None, None, None]
-    values = ((picture + grain).clamp(0, 1) * 255).round().to(torch.uint8)
-    return torch.stack([_filed(v, float(q)) for v, q in zip(values, person["jpeg"], strict=True)])
+    return (value_noise(x, y, seed) - 0.5) * (grain / 128)[:, None, None, None]
 
 
 def _smoothed(picture: Tensor, weight: Tensor, dim: int) -> Tensor:

@@ -32,8 +32,8 @@ PLAIN = {
     "jpeg": 100.0,  # quality; 100: not compressed
 }
 
+#: Share of people of whom some pictures are cropped.
 _CROPPED = 0.4
-"""Share of people of whom some pictures are cropped."""
 
 
 def plain_look(row: Row) -> Row:
