@@ -258,11 +258,12 @@ def _report(evaluation: Evaluation, path: Path, out: Path | None, as_json: bool)
     import json
 
     from posegen.cli.console import note, output
-    from posegen.evaluation.record import to_json, write
+    from posegen.evaluation.kept import Kept, keep
+    from posegen.evaluation.record import to_json
     from posegen.evaluation.render import table
 
     folder = out or (path if (path / "config.toml").is_file() else None)
-    written = [] if folder is None or not evaluation.computed else write(evaluation, folder)
+    kept = Kept([]) if folder is None or not evaluation.computed else keep(evaluation, folder)
     unmatched = evaluation.subject.get("unmatched", [])
     for entry in unmatched[:10]:
         note(f"unmatched: {entry['file']}: {entry['reason']}")
@@ -275,5 +276,7 @@ def _report(evaluation: Evaluation, path: Path, out: Path | None, as_json: bool)
     if not evaluation.computed:  # and earlier scores are kept
         note("No score could be computed; nothing is written.")
         raise typer.Exit(1)
-    if written and not as_json:
-        note(f"Written to {' and '.join(map(str, written))}.")
+    if kept.files and not as_json:
+        note(f"Written to {' and '.join(map(str, kept.files))}.")
+    if kept.note:
+        note(kept.note)

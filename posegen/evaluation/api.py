@@ -114,6 +114,8 @@ def evaluate(
         "sampling": model.sampling.model_dump(mode="json"),
         "seed": seed,
         "data": stored,
+        "trained_on": split == "test"
+        and data_identity(_trained_on(model)) == data_identity(section.model_dump(mode="json")),
         "limit": limit,
     }
     return _scored(stream, plans, process, references, subject, started, on_progress)
@@ -185,10 +187,16 @@ def data_of(model: PoseTransfer) -> ComponentOptions:
     Raises:
         ConfigError: where its weights do not say (converted ones).
     """
-    section = model.config.training.get("data")
-    if not isinstance(section, dict):
+    section = _trained_on(model)
+    if not section:
         raise ConfigError("these weights do not say what they were trained on; give `--data`.")
     return ComponentOptions.model_validate(section)
+
+
+def _trained_on(model: PoseTransfer) -> Mapping[str, Any]:
+    """Return the data set that a model was trained on; empty where its weights do not say."""
+    section = model.config.training.get("data")
+    return section if isinstance(section, dict) else {}
 
 
 def _scored(

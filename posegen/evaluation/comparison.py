@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from posegen.core.errors import ConfigError, DataError, suggest
-from posegen.evaluation.pairing import common_pairs
-from posegen.evaluation.result import Evaluation, ProtocolScores, data_identity
+from posegen.evaluation.pairing import common_pairs, data_of, same_targets
+from posegen.evaluation.result import Evaluation, ProtocolScores
 from posegen.evaluation.statistics import Paired, paired
 
 
@@ -21,6 +21,8 @@ class Difference:
         column, direction: the column, and which way is better.
         numbers: over the common pairs; for a score that has no value per image (FID), the scores
             themselves, which are over each subject's own pairs.
+        other_data: whether the targets of A and B are other pictures, so that nothing can be said;
+            then the numbers are each subject's own scores.
     """
 
     protocol: str
@@ -28,9 +30,13 @@ class Difference:
     direction: str
     numbers: Paired
 
+    other_data: bool = False
+
     @property
     def verdict(self) -> str:
         """What the numbers allow to say."""
+        if self.other_data:
+            return "other data: the targets are not the same pictures"
         if self.numbers.count is None:
             return "no interval"
         if self.numbers.interval is None:
@@ -84,18 +90,6 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     return {"pairs": pairs, "columns": columns, "notes": list(comparison.notes)}
 
 
-def data_of(evaluation: Evaluation) -> dict[str, Any] | None:
-    """Return which data set was scored, or None where that is not known (a folder of results)."""
-    data = evaluation.subject.get("data")
-    return data_identity(data) if isinstance(data, Mapping) else None
-
-
-def same_data(a: Evaluation, b: Evaluation) -> bool:
-    """Return whether two evaluations may be on one data set, as far as is known."""
-    mine, theirs = data_of(a), data_of(b)
-    return mine is None or theirs is None or mine == theirs
-
-
 def compare(a: Evaluation, b: Evaluation, columns: Sequence[str] | None = None) -> Comparison:
     """Compare two subjects under the protocols that both were scored under.
 
@@ -122,15 +116,18 @@ def compare(a: Evaluation, b: Evaluation, columns: Sequence[str] | None = None) 
     differences: list[Difference] = []
     notes = list(_about_pairs(a, b, len(places)))
     for one, two in protocols:
+        same = same_targets(a, b, places, one, two)
+        if len(same) < len(places):
+            notes.append(_about_targets(one, two, places, same))
         for column in [name for name in one.columns if name in (columns or known)]:
             if column not in two.columns:
                 continue
-            made = _difference(one, two, column, places)
+            made = _difference(one, two, column, same)
             if isinstance(made, str):
                 notes.append(f"{column}: not compared, {made}")
                 continue
             differences.append(made)
-            if made.numbers.count is not None and made.numbers.count < len(places):
+            if made.numbers.count is not None and made.numbers.count < len(same):
                 notes.append(f"{column}: over {made.numbers.count} pairs; the others have no value")
     if sum(one.numbers.count is not None for one in differences) > 1:
         notes.append(
@@ -147,11 +144,39 @@ def _about_pairs(a: Evaluation, b: Evaluation, common: int) -> Iterator[str]:
             f"{common} pairs are in both, of {a.pairs} in A and {b.pairs} in B; the means are over "
             "these, a score without an interval is over each one's own pairs"
         )
-    if not same_data(a, b):
-        yield (
-            "the data sets are not the same, so pairs of one name may differ: "
-            f"{data_of(a)}, {data_of(b)}"
+    mine, theirs = data_of(a), data_of(b)
+    if mine and theirs and mine != theirs:
+        keys = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
+        told = [
+            ", ".join(f"{key} {_plain(data.get(key))}" for key in keys) for data in (mine, theirs)
+        ]
+        yield f"the data sets are not the same: A has {told[0]}; B has {told[1]}"
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "not given"
+    return " x ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _about_targets(
+    one: ProtocolScores,
+    two: ProtocolScores,
+    places: Sequence[tuple[int, int]],
+    same: Sequence[tuple[int, int]],
+) -> str:
+    """Say that targets of one name are other pictures."""
+    if same:
+        return (
+            f"{one.title}: {len(places) - len(same)} of {len(places)} pairs have the same names "
+            f"but other target pictures, and are left out"
         )
+    sizes = {look.partition(":")[0] for look in (*one.looks[:1], *two.looks[:1])} - {""}
+    shown = f" ({' and '.join(sorted(sizes))} pixels)" if len(sizes) > 1 else ""
+    return (
+        f"{one.title}: the pairs have the same names, but their targets are other pictures{shown}: "
+        "no verdict; score both on the same data"
+    )
 
 
 def _pair(evaluation: Evaluation) -> str:
@@ -182,7 +207,13 @@ def _difference(
     column: str,
     places: Sequence[tuple[int, int]],
 ) -> Difference | str:
-    """Return how a column differs, or why it cannot be compared."""
+    """Return how a column differs, or why it cannot be compared.
+
+    Args:
+        first, second: the scores of A and B.
+        column: the column.
+        places: the pairs in common; none where the data are not the same.
+    """
     one, two = first.scores[first.own_row][column], second.scores[second.own_row][column]
     if one.protocol != two.protocol:
         return f"computed in two ways: A “{one.protocol}”, B “{two.protocol}”"
@@ -190,11 +221,11 @@ def _difference(
         return f"{'A' if one.value is None else 'B'} has no value there"
     numbers = None
     mine, theirs = first.values(first.own_row, column), second.values(second.own_row, column)
-    if mine is not None and theirs is not None:
+    if mine is not None and theirs is not None and places:
         numbers = paired(
             [mine[place] for place, _ in places],
             [theirs[place] for _, place in places],
             one.direction,
         )
     numbers = numbers or Paired(one.value, two.value, two.value - one.value)
-    return Difference(first.title, column, one.direction, numbers)
+    return Difference(first.title, column, one.direction, numbers, other_data=not places)

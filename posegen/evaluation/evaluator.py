@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from posegen.compute.process import Process
@@ -24,6 +25,8 @@ from posegen.evaluation.protocols.prepare import as_saved, prepare, to_8bit
 from posegen.evaluation.protocols.schema import Step, Variant
 from posegen.evaluation.result import ProtocolScores
 from posegen.evaluation.streams import Stream
+
+T = TypeVar("T")
 
 
 def score(
@@ -54,9 +57,10 @@ def score(
     """
     runs = [_build(plan, stream.rows, process, references) for plan in plans]
     names: list[tuple[str, str]] = []
+    looks: list[list[str]] = [[] for _ in plans]
     for batch, pictures in stream:
-        for plan, of_plan in zip(plans, runs, strict=True):
-            _update(of_plan, batch, pictures, plan.variant, stream.fresh)
+        for plan, of_plan, seen in zip(plans, runs, looks, strict=True):
+            seen += _update(of_plan, batch, pictures, plan.variant, stream.fresh)
         names += zip(batch.source_names, batch.target_names, strict=True)
         if on_progress is not None:
             on_progress(len(names), len(stream))
@@ -64,12 +68,17 @@ def score(
         for of_row in of_plan.values():
             for run in of_row:
                 run.join(process)
-    names = [name for part in process.gather(names) for name in part]
+    names = _joined(process, names)
+    looks = [_joined(process, seen) for seen in looks]
     scores = []
     if process.is_main:
-        finished = zip(plans, runs, strict=True)
-        scores = [_finish(plan, of_plan, len(names)) for plan, of_plan in finished]
+        finished = zip(plans, runs, looks, strict=True)
+        scores = [_finish(plan, of_plan, seen) for plan, of_plan, seen in finished]
     return process.agree((names, scores))
+
+
+def _joined(process: Process, values: list[T]) -> list[T]:
+    return [value for part in process.gather(values) for value in part]
 
 
 #: Row -> its metrics, column by column.
@@ -96,8 +105,12 @@ def _build(
 
 def _update(
     runs: _Runs, batch: Batch, pictures: Mapping[str, Tensor], variant: Variant, fresh: bool
-) -> None:
-    """Show a batch to every metric, prepared for it."""
+) -> list[str]:
+    """Show a batch to every metric, prepared for it; return what its targets look like.
+
+    Preparation may differ from column to column; the first one's stands for all.
+    """
+    looks: list[str] | None = None
     of_targets: dict[tuple[Step, ...], dict[Hashable, Any]] = {}
     for row, of_row in runs.items():
         finished = _finished(batch, pictures[row], variant, fresh)
@@ -110,12 +123,24 @@ def _update(
                     prepared[steps] = prepare(finished, steps).sharing_targets(made)
                 except PosegenError as error:
                     prepared[steps] = error
-            run.update(prepared[steps])
+            shown = prepared[steps]
+            run.update(shown)
+            if looks is None:
+                looks = [""] * len(batch) if isinstance(shown, PosegenError) else _looks(shown)
+    return looks or [""] * len(batch)
 
 
-def _finish(plan: Plan, runs: _Runs, pairs: int) -> ProtocolScores:
+def _looks(batch: Batch) -> list[str]:
+    """Return what the targets look like, as `pairing.alike` compares it."""
+    target = batch.target
+    fields = F.adaptive_avg_pool2d(target.float().mean(dim=1), 4).round().to(torch.uint8)
+    size = f"{target.shape[2]}x{target.shape[3]}"
+    return [f"{size}:{bytes(levels).hex()}" for levels in fields.flatten(1).tolist()]
+
+
+def _finish(plan: Plan, runs: _Runs, looks: list[str]) -> ProtocolScores:
     """Compute the scores."""
-    protocol = plan.protocol
+    protocol, pairs = plan.protocol, len(looks)
     result = ProtocolScores(
         protocol.name,
         protocol.version,
@@ -123,6 +148,7 @@ def _finish(plan: Plan, runs: _Runs, pairs: int) -> ProtocolScores:
         plan.definition,
         {row: {} for row in runs},
         {row: {} for row in runs},
+        looks,
     )
     for row, of_row in runs.items():
         for run in of_row:

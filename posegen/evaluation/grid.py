@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from posegen.evaluation.pairing import common_pairs
+from posegen.evaluation.pairing import shared_pairs
 from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
@@ -32,8 +32,8 @@ class Cell:
     Attributes:
         text: the value, rounded as all of its column, or a dash.
         spread: half the width of its confidence interval, `±0.0041`, or "".
-        best: whether no other row under the same protocol and over the same pairs has a better one,
-            as shown, and there is another one to compare.
+        best: whether no other row under the same protocol has a better one, as shown, and there is
+            another one to compare. Where rows are over different pairs, none is the best.
         score: what is behind it; None where the protocol has no such column.
     """
 
@@ -105,7 +105,9 @@ def make_grid(subjects: Mapping[str, Evaluation]) -> Grid:
     lines = []
     places = {column: decimals(*(row.value(column) or 0 for row in rows)) for column in columns}
     for row in rows:
-        rivals = [other for other in rows if other.over == row.over and other.title == row.title]
+        rivals = [other for other in rows if other.title == row.title]
+        if any(other.over != row.over for other in rivals):
+            rivals = [row]
         cells = {column: _cell(row, column, rivals, places[column]) for column in columns}
         lines.append(Line(row.title, row.label, row.row == BASELINE, cells))
     return Grid(columns, lines)
@@ -197,7 +199,7 @@ def _same_pairs(evaluations: Sequence[Evaluation]) -> list[int]:
         equal = (
             number
             for number, other in zip(numbers, evaluations, strict=False)
-            if len(common_pairs(other.names, one.names)) == other.pairs == one.pairs
+            if len(shared_pairs(other, one)) == other.pairs == one.pairs
         )
         numbers.append(next(equal, place))
     return numbers

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from posegen.evaluation.result import Evaluation, ProtocolScores, data_identity
 from posegen.evaluation.results.files import FORMS
+
+#: How many grey levels the means of one picture's fields may differ by, from file to file.
+_TOLERANCE = 4
 
 
 def common_pairs(
@@ -27,6 +32,60 @@ def common_pairs(
         if common:
             return common
     return []
+
+
+def alike(one: str, other: str) -> bool:
+    """Return whether two targets may be the same picture.
+
+    Args:
+        one, other: height×width and the mean grey levels of the picture's 4×4 fields, in
+            hexadecimal: `128x64:6a6b…`; or "", where that is not known.
+
+    Files of one picture differ by what JPEG does to it, which such means hardly see.
+    """
+    if not (one and other):
+        return True
+    (size, levels), (size_other, levels_other) = (look.split(":") for look in (one, other))
+    pairs = zip(bytes.fromhex(levels), bytes.fromhex(levels_other), strict=True)
+    return size == size_other and all(abs(a - b) <= _TOLERANCE for a, b in pairs)
+
+
+def data_of(evaluation: Evaluation) -> dict[str, Any] | None:
+    """Return which data set was scored, or None where that is not known (a folder of results)."""
+    data = evaluation.subject.get("data")
+    return data_identity(data) if isinstance(data, Mapping) else None
+
+
+def same_targets(
+    a: Evaluation,
+    b: Evaluation,
+    places: Sequence[tuple[int, int]],
+    one: ProtocolScores,
+    two: ProtocolScores,
+) -> list[tuple[int, int]]:
+    """Return those of the pairs in common whose targets may be the same pictures.
+
+    Args:
+        a, b: the evaluations.
+        places: of the pairs, in A and in B.
+        one, two: A's and B's scores under one protocol. Where they say what the targets look like,
+            that decides; else, whether the data sets are the same, as far as that is known.
+    """
+    if one.looks and two.looks:
+        return [(i, k) for i, k in places if alike(one.looks[i], two.looks[k])]
+    mine, theirs = data_of(a), data_of(b)
+    return list(places) if mine is None or theirs is None or mine == theirs else []
+
+
+def shared_pairs(a: Evaluation, b: Evaluation) -> list[tuple[int, int]]:
+    """Return the places in A and in B of the pairs that are the same pictures in both."""
+    places = common_pairs(a.names, b.names)
+    others = {protocol.title: protocol for protocol in b.protocols}
+    both = [(one, others[one.title]) for one in a.protocols if one.title in others]
+    both = both or list(zip(a.protocols, b.protocols, strict=False))
+    for one, two in both:
+        places = same_targets(a, b, places, one, two)
+    return places
 
 
 def _numbered(

@@ -2,7 +2,8 @@
 
 scores.json   what was scored and every score with its interval; no value is NaN
 scores.csv    a line per row and pair: `row,source,target`, then a column for each column of each
-              protocol, `patn-2019:market:ssim`; empty where a pair has no value
+              protocol, `patn-2019:market:ssim`, and one for its targets, see `pairing.alike`,
+              `patn-2019:market:target`; empty where a pair has no value
 
 Numbers are written so that they are read back to the last bit.
 """
@@ -13,6 +14,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +33,7 @@ JSON_NAME, CSV_NAME = "scores.json", "scores.csv"
 _ROWS = TypeAdapter(dict[str, dict[str, Score]])
 
 _FIXED = ["row", "source", "target"]
+_TARGET, _LOOK = "target", re.compile(r"(\d{1,5}x\d{1,5}:[0-9a-f]{32})?")
 # Names of files that are not UTF-8 come as lone surrogates, and leave as they came.
 _ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}
 
@@ -139,13 +142,16 @@ def _table(evaluation: Evaluation) -> str:
     ]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*_FIXED, *(f"{protocol.key}:{column}" for protocol, column in columns)])
+    looks = [protocol for protocol in evaluation.protocols if protocol.looks]
+    heads = [f"{protocol.key}:{column}" for protocol, column in columns]
+    writer.writerow([*_FIXED, *heads, *(f"{protocol.key}:{_TARGET}" for protocol in looks)])
     nothing = [math.nan] * evaluation.pairs
+    known = [protocol.looks for protocol in looks]
     for row in _row_names(evaluation.protocols):
         values = [protocol.values(row, column) or nothing for protocol, column in columns]
-        for pair, *numbers in zip(evaluation.names, *values, strict=True):
+        for place, (pair, *numbers) in enumerate(zip(evaluation.names, *values, strict=True)):
             cells = ["" if math.isnan(number) else repr(float(number)) for number in numbers]
-            writer.writerow([row, *pair, *cells])
+            writer.writerow([row, *pair, *cells, *(seen[place] for seen in known)])
     return buffer.getvalue()
 
 
@@ -170,6 +176,7 @@ def _read_values(
         LookupError, ValueError: where the table is damaged, or of another evaluation.
     """
     known = {f"{p.key}:{column}": (p, column) for p in protocols for column in p.columns}
+    known |= {f"{p.key}:{_TARGET}": (p, "") for p in protocols}
     head, *body = lines
     columns = [known[name] for name in head[3:]]
     names = [(line[1], line[2]) for line in body[:pairs]]
@@ -180,6 +187,11 @@ def _read_values(
     for place, row in enumerate(rows):
         part = zip(*body[place * pairs : (place + 1) * pairs], strict=True)
         for (protocol, column), cells in zip(columns, list(part)[3:], strict=True):
+            if not column:
+                protocol.looks.extend(cells if place == 0 else ())
+                if not all(map(_LOOK.fullmatch, cells)):
+                    raise ValueError("a target is not told as posegen tells it")
+                continue
             values = [float(cell) if cell else math.nan for cell in cells]
             if not all(map(math.isnan, values)):
                 protocol.per_image[row][column] = values

@@ -51,6 +51,8 @@ class ProtocolScores:
         scores: row -> column -> score; the same columns in every row.
         per_image: row -> column -> one value per pair of the evaluation, NaN where a pair has none;
             only the columns that have such values and were computed to the end.
+        looks: what each pair's target looks like to the first column, see `pairing.alike`; empty
+            where that is not known.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ProtocolScores:
     definition: Mapping[str, Any]
     scores: dict[str, dict[str, Score]]
     per_image: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    looks: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> str:

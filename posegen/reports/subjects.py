@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.evaluation.comparison import same_data
-from posegen.evaluation.pairing import common_pairs
+from posegen.evaluation.pairing import shared_pairs
 from posegen.evaluation.record import JSON_NAME, read
 from posegen.evaluation.result import Evaluation, ProtocolScores
 
@@ -119,9 +118,9 @@ def sections(subjects: Sequence[Subject]) -> list[Section]:
     grouped: list[Section] = []
     for subject in subjects:
         for place, section in enumerate(grouped):
-            pairs = common_pairs(section.names(), subject.evaluation.names)
-            if pairs and same_data(section.subjects[0].evaluation, subject.evaluation):
-                places = [(*section.places[mine], theirs) for mine, theirs in pairs]
+            theirs = dict(shared_pairs(section.subjects[0].evaluation, subject.evaluation))
+            places = [(*pair, theirs[pair[0]]) for pair in section.places if pair[0] in theirs]
+            if places:
                 grouped[place] = Section([*section.subjects, subject], places)
                 break
         else:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from posegen.evaluation import record
 from posegen.evaluation.comparison import Comparison, compare, to_json
 from posegen.evaluation.grid import make_grid, notes
+from posegen.evaluation.kept import others
 from posegen.evaluation.result import BASELINE
 from posegen.reports.charts import Series, curves, histogram
 from posegen.reports.published import tables_for
@@ -194,6 +195,7 @@ def facts(subject: Subject) -> dict[str, str]:
         "Sources": about.get("sources"),
         "Pairs": f"{evaluation.pairs:,}",
         "Scored in": f"{evaluation.seconds:,.1f} s",
+        "Other scores": ", ".join(str(place) for place in others(subject.path)),
         "Protocols": ", ".join(protocol.title for protocol in evaluation.protocols),
         "Trained": environment.get("started"),
         "Command": " ".join(map(str, environment.get("command", []))),

@@ -163,3 +163,50 @@ def test_json_is_what_is_documented():
     ]
     assert (ssim["wins"], ssim["ties"], ssim["losses"], ssim["count"]) == (40, 0, 0, 40)
     assert (fid["interval"], fid["wins"], fid["difference"]) == (None, None, 0.0)
+
+
+def _seen(one, looks, **subject):
+    """Return an evaluation that says what its targets look like."""
+    (protocol,) = one.protocols
+    protocol = replace(protocol, looks=list(looks))
+    return replace(one, protocols=[protocol], subject={**one.subject, **subject})
+
+
+def _look(level, size="128x64"):
+    return f"{size}:{bytes([level] * 16).hex()}"
+
+
+def test_two_data_sets_with_the_same_names_get_no_verdict():
+    """Names alone do not make pairs: sizes and pictures are compared too."""
+    small = [_look(100 + n) for n in range(40)]
+    a = _seen(evaluation(), small)
+    b = _seen(evaluation(0.01), [look.replace("128x64", "256x256") for look in small])
+    found = compare(a, b)
+    assert {one.verdict for one in found.differences} == {
+        "other data: the targets are not the same pictures"
+    }
+    assert all(one.numbers.share is None for one in found.differences)
+    assert any("128x64 and 256x256 pixels" in note and "no verdict" in note for note in found.notes)
+    other = _seen(evaluation(0.01), [_look(20) for _ in range(40)])
+    assert compare(a, other).differences[0].verdict.startswith("other data")
+
+
+def test_a_pair_counts_where_its_target_is_the_same_picture():
+    """Compression moves a mean by a level or two; ten pairs here are other pictures."""
+    a = _seen(evaluation(), [_look(100 + n) for n in range(40)])
+    b = _seen(evaluation(0.01), [_look(103 + n if n < 30 else 10) for n in range(40)])
+    found = compare(a, b, ["ssim"])
+    assert found.differences[0].numbers.count == 30
+    assert found.differences[0].verdict == "B better: interval excludes 0"
+    assert any("10 of 40 pairs have the same names" in note for note in found.notes)
+
+
+def test_other_data_gets_no_verdict_where_targets_are_not_known():
+    data = {"name": "market1501", "image_size": [128, 64]}
+    a = replace(evaluation(), subject={"data": data})
+    b = replace(evaluation(0.01), subject={"data": {**data, "image_size": [256, 256]}})
+    found = compare(a, b)
+    assert found.differences[0].verdict.startswith("other data")
+    notes = " ".join(found.notes)
+    assert "A has image_size 128 x 64; B has image_size 256 x 256" in notes
+    assert "{" not in notes

@@ -188,7 +188,7 @@ def test_scores_over_other_pairs_are_not_measured_against_each_other():
     fewer = replace(fewer, protocols=[replace(ONE, scores={"model": MINE, BASELINE: changed})])
     grid = make_grid({"a": EVALUATION, "b": fewer})
     assert [line.label for line in grid.lines] == ["a", "b", BASELINE, f"{BASELINE} (b)"]
-    assert [line.cells["l1"].best for line in grid.lines] == [True, True, True, False]
+    assert not any(line.cells["l1"].best for line in grid.lines)
     files = replace(EVALUATION, names=[(f"{s}.png", f"{t}.png") for s, t in NAMES])
     worse = replace(ONE, scores={"model": changed})
     grid = make_grid({"a": EVALUATION, "b": replace(files, protocols=[worse])})
