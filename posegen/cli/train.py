@@ -167,12 +167,21 @@ def _train(config: ExperimentConfig, out: Path | None, resume: bool, device: str
 def _show(config: ExperimentConfig) -> None:
     import tomli_w
 
-    from posegen.config.parts import build_dataset, build_encoder, build_method, task_of
+    from posegen.config.parts import (
+        build_dataset,
+        build_encoder,
+        build_method,
+        check_fit,
+        task_of,
+    )
 
     say(tomli_w.dumps(config.tree()))
     data = build_dataset(config.data, "train")
-    task = task_of(data, build_encoder(config.encoder))
-    for name, network in build_method(config, task).networks.items():
+    encoder = build_encoder(config.encoder)
+    networks = build_method(config, task_of(data, encoder)).networks
+    multiple = networks["generator"].size_multiple
+    check_fit(encoder, data.skeleton, data.image_size, int(multiple))  # type: ignore[arg-type]
+    for name, network in networks.items():
         count = sum(parameter.numel() for parameter in network.parameters())
         say(f"{name}: {count:,} parameters")
     say(

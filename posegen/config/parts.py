@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from posegen.config.resolve import options_of
 from posegen.config.schema import ComponentOptions, ExperimentConfig, LossOptions
-from posegen.core.batches import TaskInfo
+from posegen.core.batches import TaskInfo, nearest_sizes
 from posegen.core.contracts import Generator, PairDataset, PoseEncoder, Tracker
 from posegen.core.errors import ConfigError, PluginError
 from posegen.core.fields import check_fields
@@ -58,9 +58,11 @@ def check_fit(
             "`--set encoder.skeleton=…`."
         )
     if size[0] % multiple or size[1] % multiple:
+        below, above = nearest_sizes(size, multiple)
         raise ConfigError(
             f"data.image_size={list(size)}: the generator needs height and width divisible by "
-            f"{multiple}."
+            f"{multiple}; bring the pictures and their keypoints to {above} or {below}, for "
+            f"example with `posegen data prepare from-folder`, or choose another generator."
         )
 
 

@@ -268,3 +268,10 @@ class GeneratorOutput:
 
     image: Tensor
     aux: dict[str, Tensor] = field(default_factory=dict)
+
+
+def nearest_sizes(size: tuple[int, int], multiple: int) -> tuple[str, str]:
+    """Return the next sizes that a number divides, not larger and not smaller: `248×168`."""
+    below = [max(side // multiple, 1) * multiple for side in size]
+    above = [-(-side // multiple) * multiple for side in size]
+    return "{}×{}".format(*below), "{}×{}".format(*above)

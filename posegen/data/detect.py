@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from posegen.plugins.components import Registry
 
 
+def _is_there(path: Path, marker: str) -> bool:
+    """Return whether a marker file is there, or that of the test split alone.
+
+    Who only scores a model has no training split: `…-train.csv` may be missing where `…-test.csv`
+    is there.
+    """
+    return any((path / name).is_file() for name in (marker, marker.replace("-train", "-test")))
+
+
 def detect_layout(path: Path, registry: Registry) -> str:
     """Return the name of the data set whose marker file is in the folder `path`.
 
@@ -22,7 +31,7 @@ def detect_layout(path: Path, registry: Registry) -> str:
         raise DataError(f"{path}: no such folder; give one that holds a data set.")
     specs = [component.spec for component in registry.components(Kind.DATASET)]
     markers = {s.name: s.marker for s in specs if isinstance(s, DatasetSpec) and s.marker}
-    names = [name for name, marker in markers.items() if (path / marker).is_file()]
+    names = [name for name, marker in markers.items() if _is_there(path, marker)]
     if len(names) == 1:
         return names[0]
     known = ", ".join(f"{marker} ({name})" for name, marker in markers.items())

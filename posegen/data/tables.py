@@ -65,10 +65,21 @@ def read_split(config: PublishedConfig, split: Split, problems: Problems) -> Spl
     files = set(os.listdir(folder))  # one listing, not a look-up for each image
     size = config.image_size or first_size(folder, files)
     names, keypoints = read_annotations(annotations, size, config.crop, problems)
+    if other := other_frame(keypoints, size):
+        raise DataError(f"{annotations}: {other}")
     places = read_pairs(pairs, annotations, names, folder, files, problems)
     used, places = torch.unique(places, return_inverse=True)
     names = [names[place] for place in used.tolist()]
     return SplitTables(folder, size, names, keypoints[used.long()], places.int())
+
+
+def has_pairs(config: PublishedConfig, split: Split) -> bool:
+    """Return whether there is a file of a split's pairs, with more than a header."""
+    try:
+        with config.pairs(split).open("rb") as file:
+            return bool(file.readline() and file.read(1024).strip())
+    except OSError:
+        return False
 
 
 def image_folder(config: PublishedConfig, split: Split) -> Path:
@@ -139,6 +150,47 @@ def read_annotations(
     return names, torch.from_numpy(keypoints[good].astype(np.float32))
 
 
+#: The parts of published pictures: 256 columns, of which 40 on either side were cut off.
+_WHOLE, _CUT = 256, 176
+#: From how many poses on their extent tells the width of the pictures they were found in.
+_ENOUGH = 20
+
+
+def other_frame(keypoints: Tensor, size: tuple[int, int]) -> str | None:
+    """Say where keypoints were found in pictures that were cut off at the sides, and these are not.
+
+    DeepFashion's pictures are shared 256 and 176 columns wide, and annotations made for one width
+    lie 40 columns beside in the other. Found by the extent of all poses: people who stand in the
+    middle of a frame of 176 columns, fill its height, and never reach beyond it.
+
+    Args:
+        keypoints: (N, 18, 3), of a split.
+        size: (H, W) of its pictures.
+
+    Returns:
+        What is wrong and what to do; None where nothing is.
+    """
+    height, width = size
+    seen = keypoints[..., 2] > 0
+    if height != width or int(seen.any(dim=1).sum()) < _ENOUGH:
+        return None
+    poses = keypoints[seen.any(dim=1)]
+    x, y = (poses[..., axis].masked_fill(poses[..., 2] == 0, torch.nan) for axis in (0, 1))
+    scale = width / _WHOLE
+    low, high = torch.nanquantile(x, torch.tensor([0.01, 0.999])).tolist()
+    centre = torch.nanmedian(torch.nanmean(x, dim=1)).item()
+    tall = torch.nanmedian(torch.nan_to_num(y, -1.0).amax(1) - torch.nan_to_num(y, 1e9).amin(1))
+    inside = low >= -1 and 0.7 * _CUT * scale <= high <= _CUT * scale
+    if not (inside and abs(centre - _CUT / 2 * scale) < 12 * scale and tall > 0.5 * height):
+        return None
+    return (
+        f"its keypoints reach from column {low:.0f} to {high:.0f} around {centre:.0f}, as "
+        f"in pictures {_CUT * scale:.0f} columns wide, and the pictures have {width}: it was made "
+        f"after {40 * scale:.0f} columns were cut off at each side. Cut the pictures likewise "
+        "(`posegen data prepare deepfashion` does), or take the annotations of the whole pictures."
+    )
+
+
 def read_pairs(
     path: Path,
     annotations: Path,
@@ -168,7 +220,10 @@ def read_pairs(
             places.extend((usable[fields[0]], usable[fields[1]]))
         else:
             bad = next(name for name in fields if name not in usable)
-            if bad in annotated:
+            if base_name(bad) in annotated and base_name(bad) != bad:
+                says = f"{bad!r}: names are without folders; write {base_name(bad)!r}."
+                problems.add(NOT_ANNOTATED, f"{where}: {says}")
+            elif bad in annotated:
                 says = f"{folder / bad} is not there; put the image there, or delete the pair."
                 problems.add(NOT_THERE, f"{where}: {says}")
             else:
@@ -177,6 +232,11 @@ def read_pairs(
     if not places:
         raise DataError(f"{path}: holds no usable pair below its header; add one at least.")
     return torch.from_numpy(np.array(places, dtype=np.int32).reshape(-1, 2))
+
+
+def base_name(name: str) -> str:
+    """Return a name without folders, whichever system wrote it."""
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def pair_fields(line: str) -> list[str]:

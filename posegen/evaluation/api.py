@@ -89,7 +89,7 @@ def evaluate(
     process = process or Process(model.device)
     section = data_of(model) if data is None else ComponentOptions.model_validate(dict(data))
     dataset = build_dataset(section, split)
-    _check_fit(model, dataset)
+    _check_fit(model, dataset, folder="root" in section.model_dump(mode="json"))
     plans = _plans(protocols, metrics, options, dataset.image_size, inception_weights)
     fingerprint = model.fingerprint()
     stored = {**section.model_dump(mode="json"), "split": split}
@@ -246,12 +246,17 @@ def _plans(
     return plans
 
 
-def _check_fit(model: PoseTransfer, dataset: PairDataset) -> None:
+def _check_fit(model: PoseTransfer, dataset: PairDataset, *, folder: bool) -> None:
     if dataset.image_size != model.image_size:
         size, own = list(dataset.image_size), list(model.image_size)
+        remedy = f"`--set 'data.image_size=[{own[0]},{own[1]}]'` gives such data"
+        if folder:  # pictures of a folder have the size that they have
+            remedy = (
+                "bring the data to the model's size (`posegen data prepare`), or choose a model "
+                "of that size"
+            )
         raise ConfigError(
-            f"the data's images are {size} (height, width) and the model's {own}; "
-            f"where the set can, `--set 'data.image_size=[{own[0]},{own[1]}]'` gives such data."
+            f"the data's images are {size} (height, width) and the model's {own}; {remedy}."
         )
     if dataset.skeleton != model.skeleton:
         raise ConfigError(

@@ -126,7 +126,12 @@ CASES = {
     "a number too large": Case(
         row(4, f"c.png: {[10**400] * 18}: {ONES}"), f"{TABLE} 4", "is not a list of 18 numbers", AB
     ),
-    "NaN": Case(row(3, f"b.png: {ONES}: [{', '.join(['NaN'] * 18)}]"), f"{TABLE} 3", "x=nan", AC),
+    "NaN": Case(
+        row(3, f"b.png: {ONES}: [{', '.join(['NaN'] * 18)}]"),
+        f"{TABLE} 3",
+        "is not a finite number",
+        AC,
+    ),
     "a joint too far right": Case(
         row(3, f"b.png: {ONES}: {[1, 8, *ONES[2:]]}"),
         f"{TABLE} 3",
@@ -154,7 +159,7 @@ CASES = {
     "a way out": Case(
         pair(5, "a.png,../../b.png"),
         f"{PAIRS} 5",
-        "'../../b.png' has no usable row",
+        "'../../b.png': names are without folders; write 'b.png'",
         [*AB, "ac"],
     ),
     "an image that is missing": Case(

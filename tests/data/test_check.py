@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,15 +12,19 @@ from typing import Any
 import pytest
 import torch
 
+from posegen.core.batches import nearest_sizes
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.check import checks
 from posegen.data.check import poses as poses_check
 from posegen.data.check.checks import CheckResult, Remark, check
 from posegen.data.check.gallery import gallery
 from posegen.data.config import DeepFashionConfig, Market1501Config
+from posegen.data.detect import detect_layout
 from posegen.data.posing import build_finder
 from posegen.data.prepare.recipes import DeepFashion, Market1501
 from posegen.data.prepare.run import Request, prepare
+from posegen.data.published import PublishedDataset
+from posegen.plugins import registry
 
 
 def nothing(*_: object) -> None:
@@ -331,3 +336,25 @@ def test_poses_of_nobody_are_an_error(market_set: Market1501Config) -> None:
     path.write_text("\n".join(nobody) + "\n")
     findings = remarks(check(market_set, nothing), "error")
     assert "posegen pose" in findings["train: poses of nobody"].detail
+
+
+@pytest.mark.parametrize("left", [None, "from,to\n"])
+def test_a_test_split_alone_can_be_scored_on(
+    market_set: Market1501Config, left: str | None
+) -> None:
+    """Who scores a model needs no training split; with an empty file or without one."""
+    shutil.rmtree(market_set.image_folders("train")[0])
+    market_set.annotations("train").unlink()
+    market_set.pairs("train").unlink()
+    if left is not None:
+        market_set.pairs("train").write_text(left)
+    assert detect_layout(market_set.root, registry()) == "market1501"
+    result = check(market_set, nothing)
+    assert result.good
+    assert remarks(result, "note")["train: training pairs"].detail.startswith("Models can be")
+    assert len(PublishedDataset(market_set, "test")) == result.counts["test"]["pairs"] > 0
+
+
+def test_odd_sizes_are_told_with_the_next_that_fit() -> None:
+    assert nearest_sizes((250, 175), 4) == ("248×172", "252×176")
+    assert nearest_sizes((3, 64), 4) == ("4×64", "4×64")

@@ -24,7 +24,10 @@ class Sampler(PoseTransfer):
     def __init__(self, encoder, options=None):
         self.encoder, self.device = encoder, torch.device("cpu")
         self.image_size, self.skeleton = (32, 24), "openpose18"
-        self.config, self.speed = SimpleNamespace(model="sampler"), SimpleNamespace(precision="32")
+        self.config, self.speed = (
+            SimpleNamespace(training={}, model="sampler"),
+            SimpleNamespace(precision="32"),
+        )
         self.sampling = options or Options()
         self.made = 0
 

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from posegen.core.batches import nearest_sizes
 from posegen.core.errors import DataError
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.check.poses import FEWEST, mistakes
@@ -21,10 +22,13 @@ from posegen.data.config import SPLITS, PublishedConfig, Split
 from posegen.data.image_files import first_size, in_threads, is_picture, look_at
 from posegen.data.pairs import valid_poses
 from posegen.data.problems import Problem, Problems
-from posegen.data.tables import image_folder, read_annotations, read_pairs
+from posegen.data.tables import has_pairs, image_folder, other_frame, read_annotations, read_pairs
 
 Level = Literal["error", "warning", "note"]
 _LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+#: What the sizes of PATN's pictures are divisible by; others need more.
+MULTIPLE = 4
 
 Progress = Callable[[str, int, int], None]
 
@@ -111,6 +115,8 @@ def _gather(config: PublishedConfig, split: Split, progress: Progress) -> SplitF
         facts.names, facts.keypoints = read_annotations(
             annotations, size, config.crop, facts.problems
         )
+        if other := other_frame(facts.keypoints, size):
+            facts.problems.add("keypoints of another width", f"{annotations}: {other}")
         facts.pairs = read_pairs(
             config.pairs(split), annotations, facts.names, facts.folder, everything, facts.problems
         )
@@ -142,9 +148,15 @@ def check(config: PublishedConfig, progress: Progress) -> CheckResult:
     facts: dict[Split, SplitFacts] = {}
     strange: dict[Split, list[str]] = {}
     remarks: list[Remark] = []
+    there = [split for split in SPLITS if has_pairs(config, split)]
     for split in SPLITS:
-        facts[split] = _gather(config, split, progress)
         strange[split] = []
+        if there == ["test"] and split == "train":  # who scores a model needs no training split
+            facts[split] = SplitFacts()
+            detail = "Models can be scored on this set, and not trained."
+            remarks.append(Remark("note", split, 0, "training pairs", detail))
+            continue
+        facts[split] = _gather(config, split, progress)
         remarks += _problems(facts[split], split)
         remarks += _pairs(config, facts[split], split)
         remarks += _poses(facts[split], split, strange[split])
@@ -223,6 +235,12 @@ def _poses(facts: SplitFacts, split: Split, strange: list[str]) -> Iterable[Rema
         strange.extend(name for name in names if name not in strange)
         detail = f"{mistake.strange} of the {mistake.poses} poses that can tell; {mistake.remedy}."
         yield Remark("error", split, mistake.strange, mistake.what, detail)
+    if any(side % MULTIPLE for side in facts.size):
+        below, above = nearest_sizes(facts.size, MULTIPLE)
+        detail = (
+            f"Most networks need a height and width that {MULTIPLE} divides: {above} or {below}."
+        )
+        yield Remark("warning", split, len(facts.files), "pictures of an odd size", detail)
     missing = keypoints[..., 2].eq(0).all(0).nonzero().flatten().tolist()
     if len(missing) == len(OPENPOSE18):
         detail = "No joint is there in any pose; find them again, for example with `posegen pose`."

@@ -7,6 +7,7 @@ same file for training, where it also checks each joint against its image's size
 from __future__ import annotations
 
 import json
+import math
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +131,11 @@ def _numbers(text: str, field: str, where: str) -> array[float]:
         raise DataError(
             f"{where}: {field} is not a list of {_JOINTS} numbers ({text.strip()[:40]!r}); write "
             "them in square brackets, -1 for a missing joint."
+        )
+    if not all(map(math.isfinite, values)):
+        raise DataError(
+            f"{where}: {field} holds a value that is not a finite number; write -1 for a missing "
+            "joint."
         )
     return values
 
