@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from PIL import Image, ImageOps
@@ -41,9 +41,22 @@ def embed(pictures: Mapping[K, Image.Image], budget: int) -> tuple[dict[K, str],
     return encoded, "lossless" in options
 
 
+def embed_clip(frames: Sequence[Image.Image], milliseconds: int = 100) -> str:
+    """Write frames as the `data:` address of a clip that goes round for ever."""
+    file = io.BytesIO()
+    first, *rest = frames
+    options = {"save_all": True, "append_images": rest, "duration": milliseconds, "loop": 0}
+    first.save(file, format="WEBP", quality=80, method=2, **options)
+    return _address(file.getvalue())
+
+
 def _encoded(picture: Image.Image, options: Mapping[str, Any], scale: float) -> str:
     if scale != 1:
         picture = ImageOps.scale(picture, scale, Image.Resampling.LANCZOS)
     file = io.BytesIO()
     picture.save(file, format="WEBP", method=2, **options)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return _address(file.getvalue())
+
+
+def _address(content: bytes) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(content).decode()}"

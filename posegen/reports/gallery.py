@@ -14,9 +14,12 @@ from PIL import Image
 from posegen.core.errors import PosegenError
 from posegen.evaluation.grid import ARROWS, decimals
 from posegen.evaluation.result import ProtocolScores
-from posegen.reports.embedding import embed
-from posegen.reports.retrieval import PairPictures, find_pictures
+from posegen.reports.embedding import embed, embed_clip
+from posegen.reports.retrieval import PairPictures, find_clip, find_pictures
 from posegen.reports.subjects import Section, Subject
+
+#: The motion of a report's clip, and the bytes of text that a frame of it may take.
+_MOTION, _STILL = "walk", 100_000
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +30,8 @@ class Gallery:
 
     Attributes:
         column, leader: by which column of which subject pairs were chosen.
+        lead: the pair in the middle of all scores, as a card, with `clip`: its person in a motion,
+            and `still`, a frame of it; both None where there is none.
         cards: worst, best and random pairs; see `_card`.
         sortings: ways to sort them, the first of them as they are chosen: `key` of the cards'
             values, `heading`, `label` and `direction`.
@@ -38,6 +43,7 @@ class Gallery:
 
     column: str
     leader: str
+    lead: Mapping[str, Any]
     cards: Sequence[Mapping[str, Any]]
     sortings: Sequence[Mapping[str, str]]
     attention: Sequence[Mapping[str, Any]]
@@ -46,7 +52,7 @@ class Gallery:
 
 
 class Choice(NamedTuple):
-    """A pair to show: its place among the values, and why: "worst", "best" or "random"."""
+    """A pair to show: its place, and why: "typical", "worst", "best" or "random"."""
 
     place: int
     reason: str
@@ -64,8 +70,7 @@ def choose(values: Sequence[float], direction: str, count: int, seed: int = 0) -
         count: how many pairs in all.
         seed: of what is chosen at random.
     """
-    places = [place for place, value in enumerate(values) if not math.isnan(value)]
-    ranked = sorted(places, key=lambda place: values[place], reverse=direction == "lower")
+    ranked = _ranked(values, direction)
     third = count // 3
     worst = ranked[: count - 2 * third]
     best = ranked[len(worst) :][::-1][:third]
@@ -73,9 +78,25 @@ def choose(values: Sequence[float], direction: str, count: int, seed: int = 0) -
     drawn = sorted(random.Random(seed).sample(rest, min(third, len(rest))))
     return [
         Choice(place, reason)
-        for reason, chosen in (("worst", worst), ("best", best), ("random", drawn))
+        for reason, chosen in (
+            ("worst", worst),
+            ("best", best),
+            ("random", drawn),
+        )
         for place in chosen
     ]
+
+
+def typical(values: Sequence[float], direction: str) -> Choice:
+    """Return the pair in the middle of all values."""
+    ranked = _ranked(values, direction)
+    return Choice(ranked[len(ranked) // 2] if ranked else 0, "typical")
+
+
+def _ranked(values: Sequence[float], direction: str) -> list[int]:
+    """Return the places of the pairs that have a value, the worst first."""
+    places = [place for place, value in enumerate(values) if not math.isnan(value)]
+    return sorted(places, key=lambda place: values[place], reverse=direction == "lower")
 
 
 def make_gallery(
@@ -102,7 +123,8 @@ def make_gallery(
     protocol, columns = leading
     values = {column: _values(section, protocol.title, column) for column in columns}
     column, *_ = columns
-    chosen = choose(values[column][leader.label], columns[column], count)
+    leading_values, direction = values[column][leader.label], columns[column]
+    chosen = [typical(leading_values, direction), *choose(leading_values, direction, count)]
     made, problems = _find_all(section, chosen, device)
     if not made:
         return None, problems
@@ -111,6 +133,7 @@ def make_gallery(
         _Pair(*names[place], reason, {label: pictures[number] for label, pictures in made.items()})
         for number, (place, reason) in enumerate(chosen)
     ]
+    clip, still, missing = _clip(section, chosen[0].place, device)
     with_attention = list({pair.reason: pair for pair in reversed(pairs)}.values())[::-1]
     shown = [picture for pair in pairs for picture in pair.pictures()]
     shown += [
@@ -127,7 +150,8 @@ def make_gallery(
     gallery = Gallery(
         column=column,
         leader=leader.label,
-        cards=cards,
+        lead={**cards[0], "clip": clip, "still": still},
+        cards=cards[1:],
         sortings=[
             {
                 "key": f"{label}:{column}",
@@ -142,7 +166,24 @@ def make_gallery(
         exact=exact,
         ratio=pairs[0].target.width / pairs[0].target.height,
     )
-    return gallery, problems
+    return gallery, [*problems, *missing]
+
+
+def _clip(section: Section, place: int, device: str) -> tuple[str | None, str | None, list[str]]:
+    """Return a clip of the first model that makes one, and a frame of it, as addresses.
+
+    And a sentence where it cannot be made.
+    """
+    for number, subject in enumerate(section.subjects):
+        try:
+            frames = find_clip(subject, section.places[place][number], device, _MOTION)
+        except Exception as error:  # a plugin's model or data set raises anything
+            _log.debug("no clip of %s", subject.label, exc_info=error)
+            kind = "" if isinstance(error, PosegenError) else f"{type(error).__name__}: "
+            return None, None, [f"no clip of {subject.label}: {kind}{error}"]
+        if frames:
+            return embed_clip(frames), embed({0: frames[0]}, _STILL)[0][0], []
+    return None, None, []
 
 
 class _Pair(NamedTuple):
@@ -164,7 +205,12 @@ class _Pair(NamedTuple):
     def pictures(self) -> list[Image.Image]:
         """Return every picture that its card shows."""
         source = [] if self.source is None else [self.source]
-        return [*source, self.target, *(one.generated for one in self.made.values())]
+        poses = [one.pose for one in self.made.values() if one.pose is not None]
+        return [*source, *poses[:1], self.target, *(one.generated for one in self.made.values())]
+
+    @property
+    def pose(self) -> Image.Image | None:
+        return next((one.pose for one in self.made.values() if one.pose is not None), None)
 
 
 def _leading(leader: Subject, by: str | None) -> tuple[ProtocolScores, dict[str, str]] | None:
@@ -222,6 +268,7 @@ def _card(
         "target_name": pair.target_name,
         "reason": pair.reason,
         "source": addresses.get(id(pair.source)),
+        "pose": addresses.get(id(pair.pose)),
         "target": addresses[id(pair.target)],
         "made": {label: made.get(label) for label in labels},
         "shown": {label: [] for label in labels},

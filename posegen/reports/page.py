@@ -13,16 +13,21 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image, ImageOps
 
 from posegen.core.errors import ConfigError, suggest
 from posegen.evaluation.grid import Cell, decimals, make_grid
 from posegen.evaluation.render import SPREAD
 from posegen.evaluation.result import Evaluation
 from posegen.reports import views
+from posegen.reports.embedding import embed
 from posegen.reports.subjects import Section, Subject, sections
 
 #: What all pictures of a page may take, as text: it stays below about 8 MB.
 PICTURES_BUDGET = 6_500_000
+
+#: How many grids of a run's training a page shows, and what they may take, as text.
+_STRIP, _STRIP_BUDGET = 6, 700_000
 
 #: How many colours the page's style has; further subjects take them again.
 STYLES = 6
@@ -95,6 +100,7 @@ def make_report(
         "styles": styles,
         "sections": parts,
         "training": views.training(trained, styles),
+        "samples": _samples(trained) if gallery else [],
         "trained": [subject.label for subject in trained],
         "subjects": subjects,
         "facts": views.facts,
@@ -161,6 +167,23 @@ def _section(section: Section, styles: Mapping[str, str]) -> dict[str, Any]:
         "differences": list(views.differences(section)),
         "distributions": views.distributions(section, styles),
     }
+
+
+def _samples(subjects: Sequence[Subject]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return label -> (step, address) of grids that a run has drawn, spread over its training."""
+    strips = []
+    for subject in subjects:
+        found = sorted(subject.run.glob("samples/step-*.png")) if subject.run else []
+        some = {len(found) * n // _STRIP for n in range(_STRIP)} | {len(found) - 1}
+        shown = {}
+        for file in (found[place] for place in sorted(some) if found):
+            with Image.open(file, formats=["PNG"]) as grid:
+                small = ImageOps.contain(grid.convert("RGB"), (1200, 800))
+            shown[f"step {int(file.stem.partition('-')[2])}"] = small
+        if shown:
+            addresses, _ = embed(shown, _STRIP_BUDGET)
+            strips.append((subject.label, list(addresses.items())))
+    return strips
 
 
 def _environment(autoescape: bool) -> Environment:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 from torch import Tensor
 
 from posegen.core.batches import Batch
+from posegen.core.contracts import PairDataset
 from posegen.core.errors import DataError
+from posegen.core.skeletons import OPENPOSE18, skeleton
+from posegen.poses.draw import draw_pose
 from posegen.reports.subjects import Subject
+
+if TYPE_CHECKING:
+    from posegen.inference.model import PoseTransfer
 
 _BATCH = 16
 
@@ -31,6 +37,7 @@ class PairPictures(NamedTuple):
     Attributes:
         source: None where results come without their sources.
         target, generated: the pictures.
+        pose: the target's pose, drawn; None where results come without keypoints.
         attention: one map per block of the generator, of the picture's size; empty where the
             generator gives none.
     """
@@ -39,10 +46,17 @@ class PairPictures(NamedTuple):
     target: Image.Image
     generated: Image.Image
     attention: Sequence[AttentionMap]
+    pose: Image.Image | None = None
 
 
 #: Pairs as they are now: their batch, the generated pictures, attention (B, N, h, w) or None.
 _Read = tuple[Batch, Tensor, Tensor | None]
+
+#: How many pairs there are, the skeleton of their keypoints, and what reads some of them.
+_Pairs = tuple[int, str, Callable[[Sequence[int]], _Read]]
+
+#: Most frames of a clip: enough to see a step, and quick for wide networks too.
+_FRAMES = 16
 
 
 def find_pictures(subject: Subject, places: Sequence[int], device: str) -> list[PairPictures]:
@@ -57,7 +71,7 @@ def find_pictures(subject: Subject, places: Sequence[int], device: str) -> list[
         PosegenError: where they are gone, or no longer those that were scored.
     """
     is_model = subject.evaluation.subject.get("kind") == "model"
-    pairs, read = _of_model(subject, device) if is_model else _of_results(subject)
+    pairs, layout, read = _of_model(subject, device) if is_model else _of_results(subject)
     if max(places) >= pairs:
         raise DataError(f"the data has {pairs} pairs now, fewer than were scored.")
     shown: list[PairPictures] = []
@@ -79,15 +93,61 @@ def find_pictures(subject: Subject, places: Sequence[int], device: str) -> list[
                     _picture(batch.target[number]),
                     _picture(generated[number]),
                     [] if attention is None else _maps(attention[number], batch.target),
+                    _pose(batch, number, layout),
                 )
             )
     return shown
 
 
-def _of_model(subject: Subject, device: str) -> tuple[int, Callable[[Sequence[int]], _Read]]:
+def find_clip(subject: Subject, place: int, device: str, motion: str) -> list[Image.Image]:
+    """Return frames of a pair's source person in a motion of the library; none of results.
+
+    Args:
+        subject: what was scored.
+        place: of the pair in its evaluation.
+        device: where the model makes its pictures.
+        motion: its name.
+
+    Raises:
+        PosegenError: where the person's pose does not tell how to move it.
+    """
+    if subject.evaluation.subject.get("kind") != "model":
+        return []
+    from posegen.data.posing import build_finder
+    from posegen.poses import DEFAULT_DETECTOR
+
+    model, dataset = _model_and_data(subject, device)
+    pair = dataset[place]
+    scene = model.stage(
+        _picture(pair.source),
+        motion,
+        pair.source_keypoints,
+        finder=lambda: build_finder(DEFAULT_DETECTOR, {}),
+    )
+    wanted = scene.wanted[:: -(-len(scene.wanted) // _FRAMES)]
+    seed = subject.evaluation.subject.get("seed", 0)
+    return list(model.frames(scene.picture, scene.source, wanted, seed=seed))
+
+
+def _of_model(subject: Subject, device: str) -> _Pairs:
+    from posegen.data.loading import collate, to_batch, to_uint8
+
+    model, dataset = _model_and_data(subject, device)
+    seed = subject.evaluation.subject.get("seed", 0)
+
+    def read(places: Sequence[int]) -> _Read:
+        raw = collate(dataset.__getitems__(list(places)), dataset.fields)
+        batch = to_batch(raw, model.encoder, model.device)
+        output = model.run(batch, seed=seed)
+        return raw, to_uint8(output.image).cpu(), output.aux.get("attention")
+
+    return len(dataset), model.skeleton, read
+
+
+def _model_and_data(subject: Subject, device: str) -> tuple[PoseTransfer, PairDataset]:
+    """Return the model and the data set, if they are still those that were scored."""
     from posegen.config import ComponentOptions
     from posegen.config.parts import build_dataset
-    from posegen.data.loading import collate, to_batch, to_uint8
     from posegen.inference.model import load_model
 
     about = subject.evaluation.subject
@@ -106,18 +166,10 @@ def _of_model(subject: Subject, device: str) -> tuple[int, Callable[[Sequence[in
         )
     section = dict(about["data"])
     split = section.pop("split", "test")
-    dataset = build_dataset(ComponentOptions.model_validate(section), split)
-
-    def read(places: Sequence[int]) -> _Read:
-        raw = collate(dataset.__getitems__(list(places)), dataset.fields)
-        batch = to_batch(raw, model.encoder, model.device)
-        output = model.run(batch, seed=about.get("seed", 0))
-        return raw, to_uint8(output.image).cpu(), output.aux.get("attention")
-
-    return len(dataset), read
+    return model, build_dataset(ComponentOptions.model_validate(section), split)
 
 
-def _of_results(subject: Subject) -> tuple[int, Callable[[Sequence[int]], _Read]]:
+def _of_results(subject: Subject) -> _Pairs:
     from posegen.evaluation.results.reading import open_results, stack
 
     about = subject.evaluation.subject
@@ -131,7 +183,7 @@ def _of_results(subject: Subject) -> tuple[int, Callable[[Sequence[int]], _Read]
         batch = stack([results[place] for place in places])
         return batch, batch.generated, None
 
-    return len(results), read
+    return len(results), OPENPOSE18.name, read
 
 
 def _maps(blocks: Tensor, targets: Tensor) -> list[AttentionMap]:
@@ -142,6 +194,14 @@ def _maps(blocks: Tensor, targets: Tensor) -> list[AttentionMap]:
         AttentionMap(picture, float(block.min()), float(block.max()))
         for picture, block in zip(coloured, blocks, strict=True)
     ]
+
+
+def _pose(batch: Batch, number: int, layout: str) -> Image.Image | None:
+    keypoints = batch.get("target_keypoints")
+    if keypoints is None:
+        return None
+    size = (batch.target.shape[2], batch.target.shape[3])
+    return draw_pose(keypoints[number], size, skeleton(layout), scale=2)
 
 
 def _picture(image: Tensor) -> Image.Image:

@@ -36,3 +36,28 @@ for (const gallery of document.querySelectorAll(".gallery")) {
   form.hidden = false;
   update();
 }
+
+// Any picture, enlarged: a click or Enter opens it, the same or Escape closes it.
+const dialog = document.querySelector("dialog");
+const open = (picture) => {
+  const large = new Image();
+  large.src = picture.currentSrc || picture.src;
+  large.alt = picture.alt;
+  const caption = document.createElement("p");
+  caption.className = "quiet";
+  caption.textContent = picture.alt;
+  dialog.replaceChildren(large, caption);
+  dialog.showModal();
+};
+for (const picture of document.querySelectorAll(".lead img, .card img, .strip img")) {
+  picture.classList.add("zoom");
+  picture.tabIndex = 0;
+  picture.setAttribute("role", "button");
+  picture.addEventListener("click", () => open(picture));
+  picture.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    open(picture);
+  });
+}
+dialog.addEventListener("click", () => dialog.close());
