@@ -19,11 +19,13 @@ class Grip(NamedTuple):
     Attributes:
         pivot: it turns about the middle of these; empty: everything is moved along.
         moves: it, and what comes along.
+        carries: it, and what hangs on it: what comes along where limbs need not keep their length.
         bends: where a limb's end pulls two limbs: (the fixed joint, the one that gives way).
     """
 
     pivot: tuple[int, ...]
     moves: tuple[int, ...]
+    carries: tuple[int, ...]
     bends: tuple[int, ...] = ()
 
 
@@ -47,14 +49,14 @@ def grips(layout: str) -> tuple[Grip, ...]:
         return tuple(number[joint] for joint in _PAIRS.get(name, (name,)))
 
     def grip(joint: str) -> Grip:
-        if start[joint] == "ROOT":
-            return Grip((), tuple(range(len(bones))))
-        if joint == "neck":
-            return Grip(numbers("ROOT"), tuple(hanging_on(bones, "NECK")))
         moves = tuple(hanging_on(bones, joint))
+        if start[joint] == "ROOT":
+            return Grip((), tuple(range(len(bones))), moves)
+        if joint == "neck":
+            return Grip(numbers("ROOT"), tuple(hanging_on(bones, "NECK")), moves)
         if joint.endswith(_ENDS):
             fixed, gives = start[start[joint]], start[joint]
-            return Grip(numbers(gives), moves, (*numbers(fixed), *numbers(gives)))
-        return Grip(numbers(start[joint]), moves)
+            return Grip(numbers(gives), moves, moves, (*numbers(fixed), *numbers(gives)))
+        return Grip(numbers(start[joint]), moves, moves)
 
     return tuple(grip(joint) for joint in bones.joints)

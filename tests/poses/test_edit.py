@@ -136,8 +136,12 @@ def test_every_joint_has_a_grip_that_takes_it_along(layout: str) -> None:
     bones = skeleton(layout)
     for number, (joint, grip) in enumerate(zip(bones.joints, grips(layout), strict=True)):
         assert number in grip.moves, joint
+        assert number in grip.carries, joint
     index = bones.joints.index
-    assert grips(layout)[index("left_hip")] == ((), tuple(range(len(bones))), ())
+    hip = grips(layout)[index("left_hip")]
+    assert (hip.pivot, hip.moves) == ((), tuple(range(len(bones))))
+    assert index("left_ankle") in hip.carries
+    assert index("right_ankle") not in hip.carries
     arm = grips(layout)[index("left_elbow")]
     assert arm.pivot == (index("left_shoulder"),)
     assert index("left_wrist") in arm.moves
