@@ -8,6 +8,7 @@ const NS = "http://www.w3.org/2000/svg";
 const REACH = 26; // pixels of the screen within which a joint is taken hold of
 const svg = document.querySelector("#canvas");
 const $ = (id) => document.querySelector(id);
+const EDGE = 0.02; // of the picture's height
 let about, report, background = "";
 let selected = new Set(), held = null;
 const zoom = { scale: 1, x: 0, y: 0 };
@@ -156,10 +157,12 @@ function magnify(factor, [x, y]) {
   view();
 }
 
+// A little is seen beyond the picture's edge, so that a joint there can be taken hold of.
 function view() {
-  const [height, width] = about.size, wide = width / zoom.scale, high = height / zoom.scale;
-  zoom.x = Math.min(Math.max(zoom.x, 0), width - wide);
-  zoom.y = Math.min(Math.max(zoom.y, 0), height - high);
+  const [height, width] = about.size, edge = EDGE * height;
+  const wide = (width + 2 * edge) / zoom.scale, high = (height + 2 * edge) / zoom.scale;
+  zoom.x = Math.min(Math.max(zoom.x, -edge), width + edge - wide);
+  zoom.y = Math.min(Math.max(zoom.y, -edge), height + edge - high);
   svg.setAttribute("viewBox", `${zoom.x - 0.5} ${zoom.y - 0.5} ${wide} ${high}`);
   $("#out").disabled = zoom.scale === 1;
 }

@@ -8,7 +8,7 @@ import { commit, drag, keyAt, last, look, onChange, pose, store } from "./store.
 const $ = (id) => document.querySelector(id);
 const STEP = 12; // frames to a new key pose
 const scrub = $("#scrub"), keys = $("#keys");
-let about, report, known = null, clip = new Map();
+let about, report, known = null, tracked = null, clip = new Map();
 
 export function setUp(described, tell) {
   about = described;
@@ -23,11 +23,17 @@ export function setUp(described, tell) {
 }
 
 // The poses between keys come from the server; until they do, the last key before is shown.
-async function retrack() {
+function retrack() {
   const { doc } = store, wanted = JSON.stringify([doc.keys, doc.smooth]);
-  if (known === wanted) return;
-  known = wanted;
-  clip = new Map();
+  if (known !== wanted) {
+    known = wanted;
+    clip = new Map();
+    tracked = load(doc, wanted);
+  }
+  return tracked;
+}
+
+async function load(doc, wanted) {
   if (doc.keys.length === 1) { store.track = [doc.keys[0].pose]; return; }
   try {
     const { poses } = await json("/api/track", { keys: doc.keys, smooth: doc.smooth });
