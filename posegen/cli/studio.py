@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DetectorOption, DeviceOption, SetOption, chosen_weights
+from posegen.cli.options import (
+    DataOption,
+    DetectorOption,
+    DeviceOption,
+    SetOption,
+    chosen_weights,
+    data_section,
+    parse_names,
+)
 from posegen.core.errors import ConfigError
 from posegen.poses import DEFAULT_DETECTOR
 
@@ -28,6 +36,10 @@ def studio(
             "installed.",
         ),
     ] = None,
+    data: DataOption = None,
+    metrics: Annotated[
+        str, typer.Option(metavar="A,B", help="What the table of test pairs shows.")
+    ] = "ssim,l1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens.")] = 8765,
     host: Annotated[
         str,
@@ -43,7 +55,8 @@ def studio(
     """Drag a skeleton in the browser, and see the person move.
 
     The page is for you alone: it listens on this machine, and opens by the address that is printed
-    here. --set gives options of the detector.
+    here. --data names whose test pairs can be scored, by default the embedded people. --set gives
+    options of the detector.
     """
     try:
         import starlette  # noqa: F401
@@ -58,18 +71,27 @@ def studio(
     from posegen.compute.process import pick_device
     from posegen.studio.app import Studio
     from posegen.studio.models import Models
+    from posegen.studio.pairs import Pairs
     from posegen.studio.scenes import Scenes
     from posegen.studio.security import is_loopback
     from posegen.studio.serve import serve
+    from posegen.studio.watch import Watch
+    from posegen.training.run import Run
 
-    chosen = [*([run] if run else []), *(weights or [])] or [chosen_weights(None)]
-    models = Models([str(one) for one in chosen], pick_device(device))
+    chosen = list(weights or [])
+    if run and (Run.open(run).weights.is_dir() or not chosen):
+        chosen.insert(0, run if Run.open(run).weights.is_dir() else chosen_weights(None))
+    models = Models([str(one) for one in chosen or [chosen_weights(None)]], pick_device(device))
     first = models.first
 
     def finder() -> PeopleFinder:
         return open_finder(detector or DEFAULT_DETECTOR, set_, device, first.skeleton)
 
-    scenes = Scenes(first.image_size, first.skeleton, _people(first.image_size), finder)
+    people = _pairs("people", first.image_size)
+    scored = _pairs(data, first.image_size) if data else people
+    scenes = Scenes(first.image_size, first.skeleton, people, finder)
+    pairs = Pairs(scored, models, parse_names(metrics, "--metrics") or []) if scored else None
+    app = Studio(models, scenes, pairs, Watch(run, models) if run else None).application()
 
     def ready(address: str) -> None:
         if not is_loopback(host):
@@ -84,15 +106,17 @@ def studio(
 
             webbrowser.open(address)
 
-    serve(Studio(models, scenes).application(), host, port, ready)
+    serve(app, host, port, ready)
 
 
-def _people(size: tuple[int, int]) -> PairDataset | None:
-    """Return the embedded people, where they are installed."""
-    from posegen.api import dataset
+def _pairs(data: str, size: tuple[int, int]) -> PairDataset | None:
+    """Open a data set's test pairs; none where the embedded people are not installed."""
+    from posegen.config import ComponentOptions
+    from posegen.config.parts import build_dataset
     from posegen.core.specs import Kind
     from posegen.plugins import registry
 
-    if "people" not in registry().names(Kind.DATASET):
+    if data == "people" and data not in registry().names(Kind.DATASET):
         return None
-    return dataset("people", "test", image_size=size)
+    section = {**data_section(data), "image_size": list(size)}
+    return build_dataset(ComponentOptions.model_validate(section), "test")

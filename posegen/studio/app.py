@@ -22,9 +22,11 @@ from posegen.poses.motions import motion, motion_names
 from posegen.studio import asked
 from posegen.studio.exports import commands, export, track_of
 from posegen.studio.models import Models, Worker
+from posegen.studio.pairs import Pairs
 from posegen.studio.pictures import LARGEST_BYTES, from_url
 from posegen.studio.scenes import Scenes
 from posegen.studio.security import Refused, read_body
+from posegen.studio.watch import Watch
 
 #: The most bytes of what is no photo: a timeline of two thousand poses has about two million.
 _LARGEST_JSON = 8_000_000
@@ -41,13 +43,22 @@ class Studio:
     Args:
         models: the models on show.
         scenes: makes scenes for the first of them.
+        pairs: test pairs to be scored, if there are any.
+        run: a run that is watched, if any.
     """
 
-    def __init__(self, models: Models, scenes: Scenes) -> None:
+    def __init__(
+        self,
+        models: Models,
+        scenes: Scenes,
+        pairs: Pairs | None = None,
+        run: Watch | None = None,
+    ) -> None:
         self.models, self.scenes, self.work = models, scenes, Worker()
+        self.pairs, self.run = pairs, run
         self.layout = scenes.layout
 
-    def application(self, *more: Route) -> ASGIApp:
+    def application(self) -> ASGIApp:
         """Return the application, without its guard."""
         folder = files("posegen.studio") / "page"
         pages = {
@@ -75,10 +86,17 @@ class Studio:
             "/api/command": self.command,
             "/api/reload/{number:int}": self.reload,
         }
+        if self.pairs is not None:
+            gets["/api/pairs/{model:int}/{start:int}"] = self.scores
+            gets["/api/pair/{number:int}"] = self.pair
+        if self.run is not None:
+            gets["/api/run/{place:int}"] = self.log
+            gets["/api/sample/{name}"] = self.sample
+            posts["/api/newest"] = self.newest
         routes += [Route(path, answer) for path, answer in gets.items()]
         routes += [Route(path, answer, methods=["POST"]) for path, answer in posts.items()]
         return Starlette(
-            routes=[*routes, *more],
+            routes=routes,
             exception_handlers={Refused: _refused, PosegenError: _failed},
         )
 
@@ -99,6 +117,8 @@ class Studio:
                     {"name": name, "summary": motion(name).summary} for name in motion_names()
                 ],
                 "at_once": asked.AT_ONCE,
+                "pairs": self.pairs.about() if self.pairs else None,
+                "run": self.run is not None,
             }
         )
 
@@ -182,6 +202,36 @@ class Studio:
         await read_body(request, 0, _JSON)
         number = request.path_params["number"]
         return JSONResponse(await self.work(partial(self.models.reload, number)))
+
+    async def scores(self, request: Request) -> Response:
+        """Score some pairs."""
+        assert self.pairs is not None
+        at = request.path_params
+        return JSONResponse(await self.work(partial(self.pairs.score, at["model"], at["start"])))
+
+    async def pair(self, request: Request) -> Response:
+        """Return a pair."""
+        assert self.pairs is not None
+        return JSONResponse(
+            await self.work(partial(self.pairs.pair, request.path_params["number"]))
+        )
+
+    async def log(self, request: Request) -> Response:
+        """Return what a run has written."""
+        assert self.run is not None
+        return JSONResponse(self.run.since(request.path_params["place"]))
+
+    async def sample(self, request: Request) -> Response:
+        """Return a sample grid of a run."""
+        assert self.run is not None
+        return Response(self.run.sample(request.path_params["name"]), media_type="image/png")
+
+    async def newest(self, request: Request) -> Response:
+        """Load a run's newest weights."""
+        assert self.run is not None
+        await read_body(request, 0, _JSON)
+        number = await self.work(self.run.newest)
+        return JSONResponse({"model": number, "models": self.models.about()})
 
     async def _read(self, request: Request, kind: type[asked.T]) -> asked.T:
         return asked.parsed(kind, await read_body(request, _LARGEST_JSON, _JSON))

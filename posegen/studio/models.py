@@ -102,6 +102,15 @@ class Models:
         self._shown[number] = self._load(before.weights, before.label)
         return self._shown[number].about()
 
+    def newest(self, name: str) -> int:
+        """Load a run's newest weights, as another model where it is not on show yet."""
+        known = [shown.weights for shown in self._shown]
+        if name in known:
+            self.reload(known.index(name))
+            return known.index(name)
+        self._shown.append(self._load(name, _labels([*known, name])[-1]))
+        return len(known)
+
     @torch.inference_mode()
     def generate(
         self,

@@ -4,7 +4,9 @@ import { json, on } from "./api.js";
 import * as canvas from "./canvas.js";
 import * as people from "./people.js";
 import * as results from "./results.js";
-import { look, restore, store } from "./store.js";
+import * as pairs from "./pairs.js";
+import * as run from "./run.js";
+import { look, restore } from "./store.js";
 import * as timeline from "./timeline.js";
 
 const status = document.querySelector("#status");
@@ -38,6 +40,11 @@ function setUp(about) {
   canvas.setUp(about, report);
   results.setUp(about, report, canvas.show);
   timeline.setUp(about, report);
+  pairs.setUp(about, report);
+  run.setUp(about, report, (models) => {
+    results.setUp({ ...about, models }, report, canvas.show);
+    results.again();
+  });
 }
 
 // The token is in a cookie by now, and need not stay in the address.

@@ -30,12 +30,13 @@ export async function setUp(tell) {
   }
 }
 
-export function take(scene, keys) {
+// Put a person on the page; `target` is what a data set shows of them in the wanted pose.
+export function take(scene, keys, target = null) {
   store.view.frame = 0;
   store.view.mode = "wanted";
   commit({
     person: { picture: scene.picture, pose: scene.pose },
-    keys: keys || [{ at: 0, pose: scene.pose }],
+    keys: keys || [{ at: 0, pose: scene.pose }], target,
     fps: store.doc?.fps || 25, smooth: store.doc?.smooth || false,
   });
 }

@@ -100,6 +100,9 @@ function refresh() {
   lay();
   const { person } = store.doc;
   if (source.src !== person.picture) source.src = person.picture;
+  const { target } = store.doc;
+  document.querySelector("#target").hidden = !target;
+  if (target) document.querySelector("#target img").src = target;
   const wanted = store.view.mode === "photo" ? poseWanted() : pose();
   const now = JSON.stringify([wanted, person, store.view.overlay, store.view.models]);
   if (now === asked || store.playing) return;

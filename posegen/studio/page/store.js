@@ -65,11 +65,13 @@ export function posed(changed) {
 // Pictures are written once, however many steps of the history have them.
 function packed() {
   const pictures = [];
-  const place = (doc) => {
-    let at = pictures.indexOf(doc.person.picture);
-    if (at < 0) at = pictures.push(doc.person.picture) - 1;
-    return { ...doc, person: { ...doc.person, picture: at } };
+  const number = (picture) => {
+    const at = pictures.indexOf(picture);
+    return at < 0 ? pictures.push(picture) - 1 : at;
   };
+  const place = (doc) => ({
+    ...doc, person: { ...doc.person, picture: number(doc.person.picture) }, target: number(doc.target ?? null),
+  });
   const { doc, past, future, view } = store;
   const tree = { doc: place(doc), past: past.map(place), future: future.map(place), view };
   return JSON.stringify({ ...tree, pictures });
@@ -92,7 +94,9 @@ export function restore(joints) {
   const text = sessionStorage.getItem(KEY) || localStorage.getItem(KEY);
   try {
     const { pictures, view, ...tree } = JSON.parse(text);
-    const place = (doc) => ({ ...doc, person: { ...doc.person, picture: pictures[doc.person.picture] } });
+    const place = (doc) => ({
+      ...doc, person: { ...doc.person, picture: pictures[doc.person.picture] }, target: pictures[doc.target],
+    });
     const doc = place(tree.doc);
     if (doc.keys[0].pose.length !== joints || !doc.person.picture) return false;
     store.doc = doc;
