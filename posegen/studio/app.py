@@ -84,7 +84,6 @@ class Studio:
             "/api/track": self.track,
             "/api/export": self.export,
             "/api/command": self.command,
-            "/api/reload/{number:int}": self.reload,
         }
         if self.pairs is not None:
             gets["/api/pairs/{model:int}/{start:int}"] = self.scores
@@ -197,12 +196,6 @@ class Studio:
         want = await self._read(request, asked.Export)
         return JSONResponse(commands(want, self.models[want.model].weights))
 
-    async def reload(self, request: Request) -> Response:
-        """Load a model's newest weights."""
-        await read_body(request, 0, _JSON)
-        number = request.path_params["number"]
-        return JSONResponse(await self.work(partial(self.models.reload, number)))
-
     async def scores(self, request: Request) -> Response:
         """Score some pairs."""
         assert self.pairs is not None
@@ -229,7 +222,7 @@ class Studio:
     async def newest(self, request: Request) -> Response:
         """Load a run's newest weights."""
         assert self.run is not None
-        await read_body(request, 0, _JSON)
+        await read_body(request, 100, _JSON)  # nothing is read of it but its type
         number = await self.work(self.run.newest)
         return JSONResponse({"model": number, "models": self.models.about()})
 

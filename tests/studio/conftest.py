@@ -21,6 +21,7 @@ from posegen.config.parts import build_encoder, build_method, task_of
 from posegen.data.posing import PeopleFinder, build_finder
 from posegen.studio.app import Studio
 from posegen.studio.models import Models
+from posegen.studio.pairs import Pairs
 from posegen.studio.scenes import Scenes
 from posegen.studio.security import Guard
 from posegen.weights.folder import WeightsConfig, join, save_weights
@@ -61,7 +62,8 @@ def studio(small: list[Path]) -> Studio:
 
     models = Models([str(path) for path in small], "cpu")
     people = dataset("people", "test", image_size=SIZE)
-    return Studio(models, Scenes(SIZE, models.first.skeleton, people, finder))
+    pairs = Pairs(people, models, ["ssim", "l1"])
+    return Studio(models, Scenes(SIZE, models.first.skeleton, people, finder), pairs)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 from posegen.cli.main import app as command_line
 from posegen.core.skeletons import OPENPOSE18
+from posegen.inference.grids import as_tensor
 from posegen.inference.marks import mark_of
 from posegen.inference.model import load_model
 from posegen.studio.app import Studio
@@ -205,14 +206,25 @@ def test_pictures_and_poses_come_in_an_archive(client: Client) -> None:
     assert shell.endswith("--target-poses poses --out pictures")
 
 
-def test_newer_weights_are_loaded_when_asked(
+def test_pairs_are_scored_and_put_on_the_canvas(
     client: Client, studio: Studio, small: list[Path]
 ) -> None:
-    before = studio.models[1].model
-    head = {"content-type": "application/json"}
-    answer = client().post("/api/reload/1", content=b"", headers=head)
-    assert answer.json()["label"] == "two"
-    assert studio.models[1].model is not before
+    about = client().get("/api/about").json()["pairs"]
+    assert about["metrics"] == {"ssim": "higher", "l1": "lower"}
+    rows = client().get("/api/pairs/1/4").json()
+    assert [row["index"] for row in rows] == [4, 5, 6, 7]
+    pair = client().get("/api/pair/5").json()
+    target = opened(pair["target"]["picture"])
+    made = load_model(small[1]).generate(
+        opened(pair["picture"]), torch.tensor(pair["pose"]), torch.tensor(pair["target"]["pose"])
+    )
+    difference = as_tensor(made).float() - as_tensor(target).float()
+    expected = float(difference.abs().mean() / 127.5)
+    assert rows[1]["scores"]["l1"] in (
+        pytest.approx(expected, abs=2e-3),
+        pytest.approx(expected / 2, abs=2e-3),
+    )
+    assert client().get("/api/pair/99999").status_code == 422
 
 
 def test_too_many_who_wait_are_refused() -> None:

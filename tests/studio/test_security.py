@@ -170,7 +170,7 @@ def test_the_page_names_no_files(client: Client, name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_what_a_form_of_another_site_could_send_is_not_read(client: Client, kind: str) -> None:
-    for path in ("/api/generate", "/api/export", "/api/photo", "/api/reload/0"):
+    for path in ("/api/generate", "/api/export", "/api/photo", "/api/edit"):
         answer = client().post(path, content=b"{}", headers={"content-type": kind})
         assert answer.status_code == 415
 
