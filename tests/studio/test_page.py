@@ -223,7 +223,7 @@ def test_a_photo_is_taken_in_and_its_pose_found(page: Any, photo: bytes) -> None
 
 def test_a_motion_plays_and_is_exported(page: Any) -> None:
     page.select_option("#motion", "wave")
-    page.wait_for_function("+document.querySelector('#scrub').value > 2")
+    page.wait_for_function("() => +document.querySelector('#scrub').value > 2")
     page.click("#play")
     page.fill("#scale", "1")
     for format, check in (("webp", "WEBP"), ("gif", "GIF")):
@@ -275,7 +275,7 @@ def test_it_fits_and_can_be_read(browser: Any, server: Server, width: int, schem
         ".match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0))"
     )
     assert (ground > ink) == (scheme == "light")
-    canvas, result = (page.locator(s).bounding_box() for s in ("#canvas", f"{RESULT} img"))
+    canvas, result = (page.locator(s).first.bounding_box() for s in ("#canvas", f"{RESULT} img"))
     assert abs(canvas["y"] - result["y"]) < 60, "the picture is beside the skeleton"
     context.close()
 
@@ -346,7 +346,7 @@ def test_models_stand_side_by_side(context: Any, small: list[Path]) -> None:
         assert all("ms" in text for text in labels)
         page.fill("#count", "8")
         page.click("#score")
-        page.wait_for_function("document.querySelectorAll('#pairs-body tr').length === 8")
+        page.wait_for_function("() => document.querySelectorAll('#pairs-body tr').length === 8")
         scores = [float(t) for t in page.locator("#pairs-body td:nth-child(3)").all_inner_texts()]
         assert scores == sorted(scores), "the worst first"
         page.locator("#pairs-body tr").first.click()

@@ -6,7 +6,7 @@ import { look, onChange, pose, store } from "./store.js";
 const panels = document.querySelector("#panels");
 const source = document.querySelector("#source img");
 let about, report, onPicture;
-let shown = new Map(); // number of a model -> its panel
+const shown = new Map(); // number of a model -> its panel
 
 class Panel {
   constructor(number) {
@@ -16,6 +16,7 @@ class Panel {
     this.root.innerHTML = "<div><img alt=''><img class='over' alt='' hidden></div><figcaption><b></b><span></span></figcaption>";
     const { label } = about.models[number];
     [this.image, this.over] = this.root.querySelectorAll("img");
+    this.label = label;
     this.image.alt = `What ${label} makes of the pose`;
     this.root.querySelector("b").textContent = label;
     this.told = this.root.querySelector("span");
@@ -59,8 +60,9 @@ export function setUp(described, tell, picture) {
   about = described;
   report = tell;
   onPicture = picture;
-  for (const panel of shown.values()) panel.root.remove();
-  shown = new Map();
+  for (const [number, panel] of shown) {
+    if (about.models[number]?.label !== panel.label) { panel.root.remove(); shown.delete(number); }
+  }
   if (!chosen().length) store.view.models = [0];
   lay();
   selector();
