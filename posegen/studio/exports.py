@@ -7,6 +7,7 @@ them what `posegen generate` would do.
 from __future__ import annotations
 
 import io
+import shlex
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,7 +117,7 @@ def commands(asked: Export, weights: str) -> dict[str, str]:
     clip = asked.format not in ("png", "json")
     out = f"clip.{asked.format}" if clip else "pictures"
     shell = (
-        f"posegen generate --weights {_quoted(weights)} --source source.png "
+        f"posegen generate --weights {shlex.quote(weights)} --source source.png "
         f"--source-pose source.json --target-poses poses "
     )
     shell += f"--clip {out} --fps {asked.fps:g} --scale {asked.scale}" if clip else f"--out {out}"
@@ -137,9 +138,3 @@ def commands(asked: Export, weights: str) -> dict[str, str]:
     else:
         lines += ["for number, frame in enumerate(frames):", '    frame.save(f"{number:04d}.png")']
     return {"shell": shell, "python": "\n".join(lines) + "\n"}
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)

@@ -69,7 +69,8 @@ class Models:
 
     def __init__(self, names: Sequence[str], device: torch.device | str) -> None:
         self._device = device
-        self._shown = [self._load(name, label) for name, label in zip(names, _labels(names))]  # noqa: B905
+        labels = _labels(names)
+        self._shown = [self._load(*one) for one in zip(names, labels, strict=True)]
 
     def _load(self, name: str, label: str) -> Shown:
         return Shown(name, load_model(name, self._device), label)

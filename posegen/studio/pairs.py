@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -33,14 +32,14 @@ class Pairs:
         dataset: the pairs.
         models: what is scored.
         metrics: names of metrics of single pictures.
+
+    Raises:
+        PluginError, ConfigError, WeightsError: for a metric that cannot be had.
     """
 
     def __init__(self, dataset: PairDataset, models: Models, metrics: Sequence[str]) -> None:
-        self._dataset, self._models, self._names = dataset, models, list(metrics)
-
-    @cached_property
-    def _metrics(self) -> dict[str, TensorMetric]:
-        return {name: TensorMetric(name) for name in self._names}
+        self._dataset, self._models = dataset, models
+        self._metrics = {name: TensorMetric(name) for name in metrics}
 
     def about(self) -> dict[str, Any]:
         """Return how many there are, and the metrics: name -> which way is better."""

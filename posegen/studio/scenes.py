@@ -23,6 +23,7 @@ from posegen.inference.animation import read_driver, set_scene
 from posegen.inference.grids import as_tensor
 from posegen.poses.conversions import convert
 from posegen.poses.edit import key_frames
+from posegen.poses.motions import motion
 from posegen.poses.people import drop_outside
 from posegen.poses.retarget import retarget
 from posegen.studio.asked import points
@@ -32,7 +33,7 @@ from posegen.studio.pictures import open_photo, to_url
 _SEEN = 15
 #: Of a key pose's joints, in pixels of a picture of `_HEIGHT`.
 _TOLERANCE, _HEIGHT = 1.0, 128
-#: A picture in which nobody is found takes a standing figure of this share of its height.
+#: The motion whose first pose stands where nobody is found in a picture.
 _STANDING = "wave"
 
 
@@ -119,8 +120,6 @@ class Scenes:
         return self.scene(cut, pose, people=len(people), which=which)
 
     def _nobody(self, image: Tensor) -> dict[str, Any]:
-        from posegen.poses.motions import motion
-
         height, width = image.shape[1:]
         ratio = self.size[1] / self.size[0]
         high = min(height, width / ratio)

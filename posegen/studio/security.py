@@ -11,7 +11,6 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -49,7 +48,7 @@ class Refused(Exception):
 
 def is_loopback(host: str) -> bool:
     """Whether an address to listen at is reached from this machine alone."""
-    return host in _LOOPBACK or host.startswith("127.")
+    return host in _LOOPBACK or (_is_number(host) and ipaddress.ip_address(host).is_loopback)
 
 
 class Guard:
@@ -210,8 +209,3 @@ async def read_body(request: Request, limit: int, types: tuple[str, ...]) -> byt
     except TimeoutError:
         raise Refused(408, f"it took longer than {PATIENCE:g} seconds to come.") from None
     return b"".join(parts)
-
-
-def refusal(request: Request, error: Any) -> Response:
-    """Turn a refusal of an endpoint into its answer."""
-    return JSONResponse({"error": str(error)}, error.status)

@@ -26,7 +26,7 @@ pytest.importorskip("starlette")
 playwright = pytest.importorskip("playwright.sync_api")
 
 RESULT = "figure.result"
-WAIT = 30_000
+WAIT = 120_000
 
 
 class Server:
@@ -46,7 +46,7 @@ class Server:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         try:
-            self.process.wait(10)
+            self.process.wait(60)
         finally:
             self.process.kill()
             self.process.wait()
