@@ -1,11 +1,12 @@
-# Two commands do everything on a fresh machine with Python >= 3.11:
+# Three commands do everything on a fresh machine with Python >= 3.11:
 #   make demo   a clip by the weights in the box; then PATN, trained from scratch and scored
+#   make studio a page in the browser: drag a skeleton, see the person move
 #   make test   every check: lint, types, architecture, tests
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test test-slow lint docs wheels clean
+.PHONY: setup demo studio test test-slow lint docs wheels clean
 
 setup: $(VENV)/.done
 
@@ -37,6 +38,9 @@ demo: setup
 	$(BIN)/posegen eval demo/patn --metrics $(DEMO_METRICS) --limit 400 --grid demo/patn.png
 	$(BIN)/posegen report demo/patn --out demo/report.html
 	@echo "PATN after minutes: demo/patn.png; all of it: demo/report.html"
+
+studio: setup
+	$(BIN)/posegen studio --open $(if $(RUN),$(RUN))
 
 lint: setup
 	$(BIN)/ruff check .

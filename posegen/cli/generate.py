@@ -79,6 +79,10 @@ def generate(
     fps: Annotated[
         float, typer.Option(min=0.1, rich_help_panel=_CLIP, help="Pictures a second in the clip.")
     ] = 25,
+    scale: Annotated[
+        int,
+        typer.Option(min=1, max=16, rich_help_panel=_CLIP, help="Enlarge the clip's pictures."),
+    ] = 1,
     sampling: SamplingOption = None,
     seed: SeedOption = 0,
     batch_size: Annotated[
@@ -102,7 +106,7 @@ def generate(
     """
     from posegen.compute.process import pick_device
     from posegen.inference import load_model
-    from posegen.inference.clips import check_clip, write_clip
+    from posegen.inference.clips import check_clip, larger, write_clip
     from posegen.inference.pose_sequences import PoseSequence
     from posegen.inference.results import Results
 
@@ -112,6 +116,8 @@ def generate(
         raise ConfigError("--pose-size is about --target-poses; give these.")
     if not (out or clip):
         raise ConfigError("nothing to write; give --out, --clip or both.")
+    if scale > 1 and not clip:
+        raise ConfigError("--scale is about --clip; give that.")
     if grid and not out:
         raise ConfigError("--grid is written into --out; give that.")
     if clip:
@@ -128,7 +134,7 @@ def generate(
     with progress(f"{source.stem} in other poses") as advance:
         frames = tracked(results.frames(wanted, batch_size), advance)
         if clip:
-            write_clip(clip, frames, fps, model.mark)
+            write_clip(clip, larger(frames, scale), fps, model.mark)
         else:
             for _ in frames:
                 pass

@@ -27,6 +27,7 @@ from posegen.cli import (
     plugins,
     pose,
     report,
+    studio,
     train,
     weights,
 )
@@ -46,6 +47,7 @@ app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("generate")(generate.generate)
 app.command("animate")(animate.animate)
+app.command("studio")(studio.studio)
 app.command("export")(export.export)
 app.command("pose")(pose.pose)
 app.command("doctor")(doctor.doctor)

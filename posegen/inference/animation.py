@@ -20,6 +20,7 @@ from posegen.data.footage import VIDEO_SUFFIXES, Footage
 from posegen.data.framing import Frame, follow, frame_around
 from posegen.data.image_files import is_picture
 from posegen.data.posing import PeopleFinder
+from posegen.inference.clips import larger
 from posegen.inference.grids import as_tensor
 from posegen.inference.pose_files import Pose
 from posegen.inference.pose_sequences import PoseSequence
@@ -235,13 +236,11 @@ def enlarged(
     frames: Iterable[Image.Image], scene: Scene, scale: int, layout: str | None = None
 ) -> Iterator[Image.Image]:
     """Yield frames enlarged by a whole factor; with a layout, their poses drawn on the left."""
-    for frame, keypoints in zip(frames, scene.track, strict=True):
-        wide, high = frame.width * scale, frame.height * scale
-        large = frame.resize((wide, high), Image.Resampling.LANCZOS)
+    for large, keypoints in zip(larger(frames, scale), scene.track, strict=True):
         if layout is None:
             yield large
             continue
-        both = Image.new("RGB", (2 * wide, high))
+        both = Image.new("RGB", (2 * large.width, large.height))
         both.paste(draw_pose(keypoints, scene.frame.size, skeleton(layout), scale))
-        both.paste(large, (wide, 0))
+        both.paste(large, (large.width, 0))
         yield both

@@ -67,6 +67,13 @@ def write_clip(path: Path, frames: Iterable[Image.Image], fps: float, mark: str 
         WRITERS[path.suffix.lower()](temporary, itertools.chain([first], rest), fps, mark)
 
 
+def larger(frames: Iterable[Image.Image], scale: int) -> Iterator[Image.Image]:
+    """Yield pictures enlarged by a whole factor."""
+    for frame in frames:
+        size = (frame.width * scale, frame.height * scale)
+        yield frame if scale == 1 else frame.resize(size, Image.Resampling.LANCZOS)
+
+
 def _write_pillow(
     path: Path,
     frames: Iterator[Image.Image],
