@@ -174,9 +174,7 @@ def test_times_follow_their_distribution(method: Build, batch: Callable[..., Bat
 
 def test_what_is_dropped_is_zero_and_how_often(method: Build, batch: Callable[..., Batch]) -> None:
     count = 400
-    network, given, _ = watched(
-        method, batch, count, drop_source=0.2, drop_pose=0.3, drop_both=0.1
-    )
+    network, given, _ = watched(method, batch, count, drop_source=0.2, drop_pose=0.3, drop_both=0.1)
     seen = network.seen
     source = ~seen["source"].flatten(1).any(dim=1)
     assert torch.equal(source, ~seen["source_keypoints"].flatten(1).any(dim=1))

@@ -18,7 +18,7 @@ class FlowMatchingConfig(Config):
         1.0, gt=0, description="standard deviation of the noise; pictures are in [-1, 1]"
     )
     time_mean: float = Field(
-        -0.4, description="times are drawn as sigmoid(normal); its mean: below 0, more noise"
+        -0.8, description="times are drawn as sigmoid(normal); its mean: below 0, more noise"
     )
     time_deviation: float = Field(
         1.0, gt=0, description="times are drawn as sigmoid(normal); its standard deviation"
@@ -46,7 +46,8 @@ class Sampling(Config):
         8, ge=1, le=1000, description="from noise to picture; 1: the plain regression, no sampling"
     )
     solver: Literal["euler", "heun"] = Field(
-        "euler", description="heun: of second order, with two evaluations in every step but the last"
+        "euler",
+        description="heun: of second order, with two evaluations in every step but the last",
     )
     source_guidance: float = Field(
         1.0, ge=0, description="how strongly the source acts; 1: as learnt, without guidance"

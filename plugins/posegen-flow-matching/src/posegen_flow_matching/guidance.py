@@ -70,8 +70,6 @@ class Guided:
         total = noisy.new_zeros(())
         for (source, pose), share in shares(self.options, time).items():
             rest = {n: x if pose or not is_of_target(n) else x.mul(0) for n, x in self.rest.items()}
-            made = self.network.generate_from(
-                self.sources[source], **rest, noisy=noisy, time=times
-            )
+            made = self.network.generate_from(self.sources[source], **rest, noisy=noisy, time=times)
             total = total + share * made.image
         return total.clamp(-1, 1)  # pictures are nowhere else, and guidance goes beyond
