@@ -132,9 +132,8 @@ def animate(
         note(f"Jitter of the poses, in heights per frame²: {before:.4f}, smoothed {after:.4f}.")
     flicker = meter.result
     if flicker.person is not None and flicker.background is not None:
-        note(
-            f"Flicker, of 1: {flicker.person:.4f} on the person, {flicker.background:.4f} elsewhere."
-        )
+        person, ground = flicker.person, flicker.background
+        note(f"Flicker, pixels in [0, 1]: {person:.4f} on the person, {ground:.4f} elsewhere.")
     say(f"{out}: {total} frames")
     if draw:
         say(str(draw))

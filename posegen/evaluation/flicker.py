@@ -1,9 +1,10 @@
-"""How much a clip flickers: how consecutive frames differ beyond what the pose's own change explains.
+"""How much a clip flickers: what changes from frame to frame beyond the pose's own change.
 
 Frame n is moved as the skeleton moves, and compared with frame n + 1. A pixel near a limb is looked
-up at the same place of that limb in the frame before; one that is near no limb in either frame, where
-it is. What a limb uncovers is left out. So neither a person who moves nor one who stands still flickers,
-and texture that swims on them, or a background that shimmers, does.
+up at the same place of that limb in the frame before; one that is far from all limbs in both
+frames, where it is. What is between, such as a wide skirt, and what a limb uncovers, is left out.
+So neither a person who moves nor one who stands still flickers, and texture that swims on them, or
+a background that shimmers, does.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from torch.nn import functional
 from posegen.core.skeletons import Skeleton
 from posegen.inference.grids import as_tensor
 
-#: How far from a limb's line a pixel belongs to it, as a share of the person's extent.
-_REACH = 0.05
+#: Up to which distance from a limb's line a pixel belongs to it, and from which on to the
+#: background, as shares of the person's extent.
+_NEAR, _FAR = 0.05, 0.15
 #: Limbs that are shorter in pixels have no direction.
 _SHORTEST = 1.0
 
@@ -73,8 +75,10 @@ class FlickerMeter:
             torch.arange(height).float(), torch.arange(width).float(), indexing="ij"
         )
         here = torch.stack([columns, rows], dim=-1)  # (H, W, 2): x, y
-        there, near = carried(here, old, new, self.limbs)
-        clear = ~near & ~carried(here, new, old, self.limbs)[1]
+        there, away = carried(here, old, new, self.limbs)
+        was_away = carried(here, new, old, self.limbs)[1]
+        near, clear = away <= _NEAR, (away > _FAR) & (was_away > _FAR)
+        there = torch.where(near[..., None], there, here)
         grid = 2 * there / torch.tensor([max(width - 1, 1), max(height - 1, 1)]) - 1
         moved = functional.grid_sample(
             before[None], grid[None], align_corners=True, padding_mode="border"
@@ -97,12 +101,12 @@ def carried(
         limbs: pairs of joints.
 
     Returns:
-        (H, W, 2), the place itself where no limb is near; and (H, W), whether one is.
+        (H, W, 2), and (H, W), how far away the limb is, as a share of the person's extent; infinite
+        where no limb is known in both poses.
     """
     seen = new[new[:, 2] > 0, :2]
-    extent = float((seen.amax(0) - seen.amin(0)).max()) if len(seen) else 0.0
-    nearest = torch.full(here.shape[:2], max(_REACH * extent, _SHORTEST))
-    there, near = here.clone(), torch.zeros(here.shape[:2], dtype=torch.bool)
+    extent = max(float((seen.amax(0) - seen.amin(0)).max()) if len(seen) else 0.0, _SHORTEST)
+    nearest, there = torch.full(here.shape[:2], torch.inf), here
     for limb in limbs:
         (a, b), (c, d) = new[list(limb), :2], old[list(limb), :2]
         length, before = (b - a).norm(), (d - c).norm()
@@ -112,10 +116,9 @@ def carried(
         along, was = (b - a) / length, (d - c) / before
         across, sideways = torch.stack([-along[1], along[0]]), torch.stack([-was[1], was[0]])
         u, v = (here - a) @ along, (here - a) @ across
-        distance = torch.hypot(v, u - u.clamp(torch.zeros(()), length))
+        distance = torch.hypot(v, u - u.clamp(torch.zeros(()), length)) / extent
         place = c + (u * before / length)[..., None] * was + v[..., None] * sideways
         closer = distance < nearest
         nearest = torch.where(closer, distance, nearest)
         there = torch.where(closer[..., None], place, there)
-        near |= closer
-    return there, near
+    return there, nearest

@@ -1,8 +1,9 @@
 """How much a model's pictures of one pair differ, where they are sampled with other noise.
 
-A model that always makes the same picture has a spread of 0, however good it is; one that copies what
-the source shows and makes up what it hides has a little. The spread is reported beside the scores,
-which are those of the first sample: the best of several would need the target to choose by.
+A model that always makes the same picture has a spread of 0, however good it is; one that copies
+what the source shows and makes up what it hides has a little. The spread is reported beside the
+scores, which are those of the first sample: to choose the best of several, one would have to know
+the target.
 """
 
 from __future__ import annotations

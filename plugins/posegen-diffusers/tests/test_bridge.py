@@ -79,7 +79,8 @@ def test_results_are_made_once_and_scored(
     score = found.scores["results"]["l1"]
     assert score.count == 3
     assert 0 < score.value < 1
-    assert not found.subject["unmatched_count"]
+    reasons = {entry["reason"] for entry in found.subject["unmatched"]}
+    assert reasons == {"a target without a result"}  # pictures that are sources only
 
 
 def test_noise_is_of_the_pair_and_the_seed(

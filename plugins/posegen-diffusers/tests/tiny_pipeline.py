@@ -1,4 +1,4 @@
-"""A pipeline that edits a person by pose, with random weights: as big ones, and as small as can be."""
+"""A pipeline that edits a person by pose, as big ones do; small, and with random weights."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ class Bridge:
             cls = getattr(import_module(module), name)
         except (ImportError, AttributeError) as error:
             raise PluginError(
-                f"pipeline_class={config.pipeline_class}: {error}; `pip install diffusers`, or name "
-                "a class of an installed package."
+                f"pipeline_class={config.pipeline_class}: {error}; `pip install diffusers`, "
+                "or name a class of an installed package."
             ) from error
         local = not config.download
         try:

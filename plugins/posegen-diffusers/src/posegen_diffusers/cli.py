@@ -26,10 +26,8 @@ def main(arguments: list[str] | None = None) -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    print(
-        f"{options.out}: {made} pictures. Next: posegen eval --results {options.out} --layout pairs "
-        "--targets DIR"
-    )
+    command = f"posegen eval --results {options.out} --layout pairs --targets DIR"
+    print(f"{options.out}: {made} pictures. Next: {command}")
 
 
 def produce(config: Path, data: Path, out: Path, options: argparse.Namespace) -> int:

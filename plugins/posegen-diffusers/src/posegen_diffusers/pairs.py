@@ -87,7 +87,7 @@ def _annotations(path: Path) -> dict[str, Pose]:
 
 
 def draw(pose: Pose, size: tuple[int, int]) -> Image.Image:
-    """Draw a pose in colours on black, as OpenPose does; `size` is (width, height) in its pixels."""
+    """Draw a pose in colours on black, as OpenPose does; `size` is (width, height), in pixels."""
     canvas = Image.new("RGB", size)
     pen = ImageDraw.Draw(canvas)
     thick = max(1, round(max(size) / 128))

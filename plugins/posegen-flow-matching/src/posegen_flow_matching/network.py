@@ -1,12 +1,13 @@
 """The network: what the picture is, from one with noise, the time, the pose and the source.
 
-    source + its pose ─ patches ─ first ─ blocks ─ down ─ blocks ─ down ─ blocks      (once a person)
-                           │                        │                │
-                          here                  features         features
-                           │                        ▼                ▼
-    noisy + target pose ─ first + ─ blocks ─ down ─ blocks ─ down ─ blocks            level 0, 1, 2
-                                      │               │               │
-           picture ◄─ last ◄─ blocks ─ up ◄─ blocks ─ up ◄────────────┘
+    source + its pose ── first ── block ── down ── block ── down ── block       (once a person)
+                                    │                │                │
+                                   here           features         features
+                                    ▼                ▼                ▼
+    noisy + target pose ─ first ── + ── blocks ── down ── blocks ── down ── blocks
+                                          │                 │                 │
+    picture ◄── last ◄── blocks ◄── up ◄─ skip ◄─ blocks ◄─ skip ◄──── up ◄──┘
+                 level 0                           level 1                level 2
 
 A patch is a square of pixels in one place of the map (pixel unshuffle). The time scales and shifts
 every block of the denoiser. On the coarsest levels every place attends, in one softmax, to all
@@ -120,7 +121,7 @@ class Encoder(nn.Module):
         self.places = places(config, poses)
 
     def forward(self, image: Tensor, pose: Tensor) -> list[Tensor]:
-        """Return (B, width, h, w) that joins the denoiser's input, and of each level that attends."""
+        """Return what joins the denoiser's input, and (B, width, h, w) of each attending level."""
         state = self.first(patches(image, pose, self.patch))
         features: list[Tensor] = []
         for level, block in enumerate(self.blocks):
@@ -257,7 +258,7 @@ def first(config: AttentionUNetConfig, poses: int) -> nn.Conv2d:
 
 
 def patches(image: Tensor, pose: Tensor, side: int) -> Tensor:
-    """Return (B, 3 · side² + C, H / side, W / side): each square's pixels, and its mean pose map."""
+    """Return (B, 3 · side² + C, H / side, W / side): a square's pixels and mean pose map."""
     pose = functional.avg_pool2d(pose, side)
     return torch.cat([functional.pixel_unshuffle(image, side), pose], dim=1)
 
