@@ -125,7 +125,7 @@ def test_noise_and_both_directions_are_those_of_one_process(in_two: Path, tmp_pa
 
 def test_both_directions_need_an_even_share(tiny: Tiny, tmp_path: Path) -> None:
     odd = tiny("training.both_directions=true", "training.batch_size=3")
-    with pytest.raises(ConfigError, match="batch_size=3: .*must be a multiple of 2"):
+    with pytest.raises(ConfigError, match=r"batch_size=3: .*must be a multiple of 2"):
         train(odd, tmp_path / "odd")
 
 

@@ -30,7 +30,7 @@ def test_a_clip_has_one_noise(model: posegen.PoseTransfer) -> None:
     pair = posegen.dataset("people", image_size=[32, 16], test_identities=2, pictures=2)[0]
     poses = [pair.target_keypoints, pair.source_keypoints, pair.target_keypoints]
     one, other, again = model.frames(pair.source, pair.source_keypoints, poses, batch_size=2)
-    assert list(one.getdata()) == list(again.getdata()) != list(other.getdata())
+    assert one.tobytes() == again.tobytes() != other.tobytes()
 
 
 def test_the_spread_is_beside_the_scores_of_the_first_sample(model: posegen.PoseTransfer) -> None:
@@ -44,7 +44,7 @@ def test_the_spread_is_beside_the_scores_of_the_first_sample(model: posegen.Pose
 
 def test_options_of_sampling_change_the_picture(model: posegen.PoseTransfer) -> None:
     data = posegen.dataset("people", image_size=[32, 16], test_identities=2, pictures=2)
-    [batch] = posegen.batches(data, model.encoder, 2, limit=2, device="cpu")
+    batch = next(iter(posegen.batches(data, model.encoder, 2, device="cpu")))
     plain = model.run(batch).image
     for options in ({"steps": 3}, {"solver": "heun"}, {"source_guidance": 3.0, "guidance_from": 0}):
         changed = model.run(batch, **options).image
