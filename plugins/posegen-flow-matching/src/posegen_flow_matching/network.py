@@ -222,7 +222,8 @@ class Attention(nn.Module):
 
     def _split(self, joined: Tensor, count: int) -> list[Tensor]:
         """Cut (B, count · width, h, w) into `count` of (B, heads, h · w, width / heads)."""
-        parts = joined.flatten(2).unflatten(1, (count, self.heads, -1))
+        height, width = joined.shape[2:]
+        parts = joined.reshape(len(joined), count, self.heads, -1, height * width)
         return list(parts.mT.unbind(dim=1))
 
 
