@@ -9,6 +9,7 @@ into src/posegen_weights_people/NAME; its entry for registry.toml is printed.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -33,9 +34,11 @@ def main() -> None:
         sys.exit(f"usage: make.py {'|'.join(names)} [RUNS]")
     name, runs = sys.argv[1], Path(sys.argv[2] if len(sys.argv) == 3 else "runs") / sys.argv[1]
     before: Path | None = None
+    size = "[]"
     for recipe in sorted((HERE / "recipes" / name).glob("*.toml")):
         stage = runs / recipe.stem
         tree = tomllib.loads(recipe.read_text())
+        size = json.dumps(tree["data"]["image_size"])
         if (stage / "config.toml").exists():
             posegen("train", "--resume", "--out", stage)
         else:
@@ -47,7 +50,7 @@ def main() -> None:
     # Scored as they are shared: in half precision.
     kind = ("--dtype", "bfloat16", "--licence", "Apache-2.0", "--name", name)
     posegen("weights", "push", before, stored, *kind)
-    plain = ("--data", "people", "--set", "data.image_size=[128,64]", "--limit", "400")
+    plain = ("--data", "people", "--set", f"data.image_size={size}", "--limit", "400")
     posegen("eval", stored, *plain, "--metrics", METRICS, "--out", stored)
     posegen("weights", "push", stored, shared, "--name", name)
 

@@ -94,6 +94,8 @@ def animate(
     from posegen.cli.console import note, progress, say, tracked
     from posegen.cli.prepare import open_finder
     from posegen.compute.process import pick_device
+    from posegen.core.skeletons import skeleton
+    from posegen.evaluation.flicker import FlickerMeter
     from posegen.inference import load_model
     from posegen.inference.animation import enlarged
     from posegen.inference.clips import check_clip, write_clip
@@ -113,7 +115,8 @@ def animate(
     if draw:
         draw.parent.mkdir(parents=True, exist_ok=True)
         scene.drawn(model.skeleton).save(draw)
-    frames = model.frames(scene.picture, scene.source, scene.wanted, seed=seed)
+    meter = FlickerMeter(scene.track, skeleton(model.skeleton))
+    frames = meter.watch(model.frames(scene.picture, scene.source, scene.wanted, seed=seed))
     total = len(scene.track)
     with progress(f"{photo.stem}: {motion}") as advance:
         shown = enlarged(frames, scene, scale, model.skeleton if show_pose else None)
@@ -127,6 +130,10 @@ def animate(
     if driver.detected and smooth != "off":
         before, after = jitter(driver.track), jitter(scene.track)
         note(f"Jitter of the poses, in heights per frame²: {before:.4f}, smoothed {after:.4f}.")
+    flicker = meter.result
+    if flicker.person is not None and flicker.background is not None:
+        person, ground = flicker.person, flicker.background
+        note(f"Flicker, pixels in [0, 1]: {person:.4f} on the person, {ground:.4f} elsewhere.")
     say(f"{out}: {total} frames")
     if draw:
         say(str(draw))

@@ -122,6 +122,12 @@ def evaluate(
     set_: SetOption = None,
     sampling: SamplingOption = None,
     seed: SeedOption = 0,
+    samples: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Make so many of each pair and say how they differ; scores: of the first."
+        ),
+    ] = 1,
     save: Annotated[
         Path | None,
         typer.Option(
@@ -187,6 +193,7 @@ def evaluate(
             "compile": compile_ or None,
             "sampling": sampling,
             "seed": seed or None,
+            "samples": None if samples == 1 else samples,
         }
         _refuse("is not for --results", **of_models, **changed)
         if layout is None:
@@ -208,7 +215,8 @@ def evaluate(
                 loaded = load_model(path, process.device, precision=precision, compile=compile_)  # type: ignore[arg-type]
                 loaded = loaded.with_sampling(**parse_sampling(sampling))
                 section = _data(loaded, data, data_options)
-                shared |= {"split": split, "seed": seed, "save": save, "path": path}
+                shared |= {"split": split, "seed": seed, "samples": samples}
+                shared |= {"save": save, "path": path}
                 of_data = section.model_dump(mode="json")
                 evaluation = api.evaluate(loaded, data=of_data, **shared)
                 if grid and process.is_main:
@@ -273,6 +281,11 @@ def _report(evaluation: Evaluation, path: Path, out: Path | None, as_json: bool)
         print(json.dumps(to_json(evaluation), indent=2))
     else:
         output().print(table(evaluation, output().width))
+    if "spread" in evaluation.subject:
+        count, spread = evaluation.subject["samples"], evaluation.subject["spread"]
+        note(
+            f"Two of the {count} samples of a pair differ by {spread:.4f} (mean, pixels in [0, 1])."
+        )
     if not evaluation.computed:  # and earlier scores are kept
         note("No score could be computed; nothing is written.")
         raise typer.Exit(1)

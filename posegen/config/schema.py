@@ -96,6 +96,10 @@ class TrainingConfig(Config):
 
     batch_size: int = Field(default=32, ge=1, description="pairs per step, over all processes")
     accumulate: int = Field(default=1, ge=1, description="parts that a batch is computed in")
+    both_directions: bool = Field(
+        default=False,
+        description="each pair also with source and target exchanged; half as many are drawn",
+    )
     epoch_pairs: int = Field(
         default=4000, ge=1, description="pairs per epoch, drawn with replacement"
     )

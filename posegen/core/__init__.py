@@ -36,6 +36,10 @@ if TYPE_CHECKING:  # the list for type checkers, and `listed_in` reads it
     from posegen.core.features import VGG19Features as VGG19Features
     from posegen.core.fields import Field as Field
     from posegen.core.fields import FieldKind as FieldKind
+    from posegen.core.fields import is_of_source as is_of_source
+    from posegen.core.fields import is_of_target as is_of_target
+    from posegen.core.fields import other_inputs as other_inputs
+    from posegen.core.fields import source_inputs as source_inputs
     from posegen.core.image_pool import ImagePool as ImagePool
     from posegen.core.methods import Method as Method
     from posegen.core.methods import Network as Network

@@ -41,6 +41,21 @@ class Pair(NamedTuple):
         own = {name: value for name, value in self._asdict().items() if isinstance(value, Tensor)}
         return {**own, **self.extra}
 
+    def reversed(self) -> Pair:
+        """Return the pair in the other direction: the target is the source, and the source wanted.
+
+        Of `extra`, what begins with `source_` and what begins with `target_` change names; the
+        rest belongs to both directions.
+        """
+        other = {"source": "target", "target": "source"}
+
+        def name(own: str) -> str:
+            picture, bar, rest = own.partition("_")
+            return f"{other.get(picture, picture)}{bar}{rest}"
+
+        exchanged = {name(own): value for own, value in self._asdict().items() if own != "extra"}
+        return Pair(**exchanged, extra={name(own): value for own, value in self.extra.items()})
+
 
 @dataclass(frozen=True)
 class TaskInfo:

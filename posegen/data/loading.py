@@ -10,7 +10,7 @@ from torch import Tensor
 
 from posegen.core.batches import Batch, Pair
 from posegen.core.contracts import PoseEncoder
-from posegen.core.errors import DataError
+from posegen.core.errors import ConfigError, DataError
 from posegen.core.fields import Field, FieldKind, standard_fields
 from posegen.data.augment import Augmentation
 
@@ -21,17 +21,24 @@ _OPTIONAL = ("source_mask", "target_mask")
 
 
 def collate(
-    pairs: Sequence[Pair], fields: Mapping[str, Field] = EMPTY, dataset: str = "the data set"
+    pairs: Sequence[Pair],
+    fields: Mapping[str, Field] = EMPTY,
+    dataset: str = "the data set",
+    *,
+    both_directions: bool = False,
 ) -> Batch:
     """Stack pairs on the CPU, as they are; the `DataLoader`'s `collate_fn`.
 
     `fields` are what the data set declares beyond `Pair`'s own tensors. Images stay uint8: a
-    quarter of the bytes that they take on the device.
+    quarter of the bytes that they take on the device. In both directions, each pair is followed by
+    the same pair with source and target exchanged.
 
     Raises:
         DataError: naming the data set (`dataset`), the sample and the field, where a sample lacks a
             field, has one that is not declared, or one of another shape or type.
     """
+    if both_directions:
+        pairs = [one for pair in pairs for one in (pair, pair.reversed())]
     samples = [pair.tensors() for pair in pairs]
     optional = [name for name in _OPTIONAL if any(name in sample for sample in samples)]
     standard = standard_fields(len(pairs[0].source_keypoints))
@@ -48,6 +55,22 @@ def collate(
         source_names=[pair.source_name for pair in pairs],
         target_names=[pair.target_name for pair in pairs],
     )
+
+
+def check_directions(fields: Mapping[str, Field]) -> None:
+    """Check that what a data set declares is there in both directions.
+
+    Raises:
+        ConfigError: naming the field of one picture that the other has not.
+    """
+    for name in fields:
+        picture, bar, rest = name.partition("_")
+        other = {"source": "target", "target": "source"}.get(picture)
+        if other and bar and f"{other}_{rest}" not in fields:
+            raise ConfigError(
+                f"training.both_directions=true: the data set has {name!r} and no "
+                f"'{other}_{rest}', so its pairs go in one direction only."
+            )
 
 
 def _shape(field: Field, size: tuple[int, ...]) -> tuple[int, ...]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import Tensor
+
 from posegen.compute.process import Process, pick_device
 from posegen.config import ComponentOptions
 from posegen.config.parts import build_dataset
+from posegen.core.batches import Batch
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.metrics import ReferenceImages
@@ -24,6 +28,7 @@ from posegen.evaluation.protocols.schema import Step
 from posegen.evaluation.result import Evaluation, data_identity
 from posegen.evaluation.results.reading import ResultsFolder, open_results
 from posegen.evaluation.saved import SavedImages
+from posegen.evaluation.spread import Spread
 from posegen.evaluation.streams import Loading, ModelPairs, ResultPairs, Stream
 from posegen.inference.model import PoseTransfer, load_model
 
@@ -44,6 +49,7 @@ def evaluate(
     inception_weights: str | Path | None = None,
     sampling: Mapping[str, Any] | None = None,
     seed: int = 0,
+    samples: int = 1,
     save: str | Path | None = None,
     batch_size: int = 32,
     workers: int = 0,
@@ -70,6 +76,8 @@ def evaluate(
         inception_weights: the TensorFlow-compatible Inception's file, for fid, kid, is and mask-is.
         sampling: options of the model's way of sampling, in place of those that it was saved with.
         seed: of the noise that pictures are sampled with, if any.
+        samples: from 2 on, so many pictures are made of each pair, with seeds that follow, and the
+            subject says how much they differ (`spread`); the scores are of the first.
         save: a folder where the generated pictures are kept; pictures that are there already are
             not made again.
         batch_size, workers, device: as in training.
@@ -94,8 +102,15 @@ def evaluate(
     fingerprint = model.fingerprint()
     stored = {**section.model_dump(mode="json"), "split": split}
     made_by = {**fingerprint, "data": data_identity(stored), "seed": seed}
+
+    def sample(batch: Batch, number: int = seed) -> Tensor:
+        return model.run(batch, seed=number).image
+
+    if samples > 1 and save is not None:
+        raise ConfigError("samples are not kept: leave out --samples or --save.")
+    spread = Spread(sample, samples, seed) if samples > 1 else None
     stream = ModelPairs(
-        lambda batch: model.run(batch, seed=seed).image,
+        spread or sample,
         dataset,
         model.encoder,
         row=model.config.model,
@@ -118,7 +133,11 @@ def evaluate(
         and data_identity(_trained_on(model)) == data_identity(section.model_dump(mode="json")),
         "limit": limit,
     }
-    return _scored(stream, plans, process, references, subject, started, on_progress)
+    found = _scored(stream, plans, process, references, subject, started, on_progress)
+    if spread is None:
+        return found
+    measured = {"samples": samples, "spread": spread.mean(process)}
+    return replace(found, subject={**subject, **measured})
 
 
 def evaluate_results(

@@ -28,7 +28,7 @@ from posegen.core.errors import ConfigError, TrainingError
 from posegen.core.noise import Noise, derive
 from posegen.core.skeletons import skeleton
 from posegen.data.augment import Augmentation, draw
-from posegen.data.loading import collate, to_batch
+from posegen.data.loading import check_directions, collate, to_batch
 from posegen.evaluation.validation import Validation
 from posegen.inference.grids import as_tensor, sample_grid
 from posegen.training import checkpoint
@@ -77,9 +77,16 @@ class Trainer:
                 f"training.batch_size={training.batch_size}: not divisible among {process.world} "
                 "processes."
             )
+        if training.both_directions and training.batch_size // process.world % 2:
+            raise ConfigError(
+                f"training.batch_size={training.batch_size}: with training.both_directions it must "
+                f"be a multiple of {2 * process.world}."
+            )
         torch.use_deterministic_algorithms(training.deterministic)
         self.data: PairDataset = build_dataset(config.data, "train")
         self.test: PairDataset = build_dataset(config.data, "test")
+        if training.both_directions:
+            check_directions(self.data.fields)
         self.encoder: PoseEncoder = build_encoder(config.encoder)
         self.task = task_of(self.data, self.encoder)
         torch.manual_seed(derive(config.seed, "weights"))
@@ -148,7 +155,7 @@ class Trainer:
         training, process = self.config.training, self.process
         sampler = PairSampler(
             len(self.data),
-            training.batch_size,
+            training.batch_size // (2 if training.both_directions else 1),
             self.config.seed,
             self.stepper.index,
             total,
@@ -158,7 +165,9 @@ class Trainer:
         loader: DataLoader[Any] = DataLoader(
             self.data,
             batch_sampler=sampler,
-            collate_fn=partial(collate, fields=self.data.fields),
+            collate_fn=partial(
+                collate, fields=self.data.fields, both_directions=training.both_directions
+            ),
             num_workers=training.workers,
             pin_memory=process.device.type == "cuda",
             persistent_workers=training.workers > 0,

@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader
 
 from posegen.config import ComponentOptions, parts
 from posegen.core.batches import Batch, Pair
-from posegen.core.errors import DataError, PluginError
+from posegen.core.errors import ConfigError, DataError, PluginError
 from posegen.core.fields import Field, FieldKind
-from posegen.data.loading import collate, to_batch, to_uint8
+from posegen.data.loading import check_directions, collate, to_batch, to_uint8
 from posegen.data.published import PublishedDataset
 from posegen.poses.config import GaussianConfig
 from posegen.poses.encoders import GaussianEncoder
@@ -47,6 +47,31 @@ def test_collate_stacks_without_converting() -> None:
     assert raw.source.dtype == torch.uint8
     assert raw.target_names == ["t0", "t255", "t51"]
     assert raw.source_mask.dtype == torch.uint8
+
+
+def test_both_directions_are_neighbours() -> None:
+    one = collate([pair(0), pair(51)])
+    both = collate([pair(0), pair(51)], both_directions=True)
+    assert both.names == ["s0 t0", "t0 s0", "s51 t51", "t51 s51"]
+    for name in ("", "_keypoints", "_mask"):
+        here, there = f"source{name}", f"target{name}"
+        assert torch.equal(both[here][::2], one[here])
+        assert torch.equal(both[here][1::2], one[there])
+        assert torch.equal(both[there][1::2], one[here])
+
+
+def test_fields_change_direction_with_their_picture() -> None:
+    vector = {
+        name: torch.tensor([number]) for number, name in enumerate(("a", "source_b", "target_b"))
+    }
+    fields = {name: Field(FieldKind.VECTOR, 1) for name in vector}
+    check_directions(fields)
+    both = collate([pair(0)._replace(extra=vector)], fields, both_directions=True)
+    assert both.a[:, 0].tolist() == [0, 0]
+    assert both.source_b[:, 0].tolist() == [1, 2]
+    assert both.target_b[:, 0].tolist() == [2, 1]
+    with pytest.raises(ConfigError, match="'source_b' and no 'target_b'"):
+        check_directions({"source_b": fields["source_b"]})
 
 
 def test_batch_is_normalised_and_encoded(encoder: GaussianEncoder) -> None:

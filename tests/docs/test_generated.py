@@ -34,7 +34,7 @@ from posegen.plugins import Component, Registry, discover
 
 PACKAGES = (
     *("posegen", "posegen-people", "posegen-patn", "posegen-unet"),
-    *("posegen-warp", "posegen-stlpips", "posegen-movenet"),
+    *("posegen-warp", "posegen-flow-matching", "posegen-stlpips", "posegen-movenet"),
 )
 UPDATE = os.environ.get("POSEGEN_UPDATE_DOCS", "") not in ("", "0")
 

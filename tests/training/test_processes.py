@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from posegen.compute.process import Process
-from posegen.config import ExperimentConfig
+from posegen.config import ExperimentConfig, experiment, preset
 from posegen.core import ConfigError, TaskInfo
 from posegen.training import Stepper, build_method, train
 from posegen.training.checkpoint import complete
@@ -55,6 +55,17 @@ def train_in_two(folder: Path, tasks: Sequence[Task]) -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
+def flow_matching() -> ExperimentConfig:
+    """Return a method that draws noise, on pairs in both directions."""
+    size = "data.image_size=[32, 16]"
+    few = ["data.identities=2", "data.pictures=2", "data.test_identities=2", size]
+    network = ["generator.widths=[8, 8]", "generator.patch=2"]
+    steps = ["training.batch_size=4", "training.steps=4", "training.log_every=1"]
+    rest = ["training.sample_pairs=1", "schedule.warmup=0", "augment.rotate=5"]
+    preset_ = preset("flow-matching", "people")
+    return experiment(preset_, overrides=[*few, *network, *steps, *rest])
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
@@ -73,6 +84,7 @@ def in_two(runs: Path, tiny: Tiny) -> Path:
         [
             (runs / "one-then-two", tiny(*ALONE), True),
             (runs / "two-then-one", short(ALONE), False),
+            (runs / "flow-matching", flow_matching(), False),
             (runs / "random", tiny(), False),
             (runs / "random-resumed", short([]), False),
             (runs / "random-resumed", tiny(), True),
@@ -104,6 +116,17 @@ def test_a_run_goes_on_with_another_number_of_processes(
     assert_near(in_two / "one-then-two", whole.path)
     train(tiny(*ALONE), in_two / "two-then-one", resume=True)
     assert_near(in_two / "two-then-one", whole.path)
+
+
+def test_noise_and_both_directions_are_those_of_one_process(in_two: Path, tmp_path: Path) -> None:
+    whole, _ = train(flow_matching(), tmp_path / "whole")
+    assert_near(in_two / "flow-matching", whole.path)
+
+
+def test_both_directions_need_an_even_share(tiny: Tiny, tmp_path: Path) -> None:
+    odd = tiny("training.both_directions=true", "training.batch_size=3")
+    with pytest.raises(ConfigError, match=r"batch_size=3: .*must be a multiple of 2"):
+        train(odd, tmp_path / "odd")
 
 
 def test_synchronised_batch_norm_needs_a_gpu(tiny: Tiny) -> None:

@@ -1,0 +1,1 @@
+"""A bridge for inference only: diffusers pipelines, scored under posegen's protocols."""
