@@ -16,8 +16,9 @@ from posegen.core.errors import ConfigError, DataError
 from posegen.data.config import SPLITS, Split
 from posegen.data.files import check_new, put, put_lines, read_lines
 from posegen.data.footage import Footage
-from posegen.data.image_files import in_threads, is_picture
+from posegen.data.image_files import in_threads
 from posegen.data.pairs import TEST_PAIRS, make_pairs, thinned, valid_poses
+from posegen.data.pictures import is_picture
 from posegen.data.posing import PeopleFinder, pose_by_detector
 from posegen.data.prepare.downloads import Download
 from posegen.data.prepare.recipes import Names, Plan, Recipe
