@@ -7,7 +7,7 @@ from pathlib import Path
 
 from posegen.compute.process import join, leave
 from posegen.config import ExperimentConfig
-from posegen.training.display import Display, Silent
+from posegen.training.display import Display, Silent, Steady
 from posegen.training.loop import Outcome, Trainer
 from posegen.training.run import Run, default_path
 
@@ -49,7 +49,8 @@ def train(
             run.begin(config)
         process.wait()
         total = config.training.total_steps
-        chosen = display(trainer.stepper.index, total) if display and process.is_main else Silent()
+        shown = display(trainer.stepper.index, total) if display and process.is_main else Silent()
+        chosen = Steady(shown)
         if trainer.taken is not None:
             chosen.note(f"Started from {config.training.init}:")
             for line in trainer.taken.table():
