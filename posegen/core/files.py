@@ -1,12 +1,25 @@
-"""Opening files that users name: regular ones only, because a pipe or a device may never end."""
+"""Files that users name, opened only where they are regular ones; folders that one process holds.
+
+A pipe or a device may never end, and two processes that write into one folder mix their files.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import socket
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+
+from posegen.core.errors import ConfigError
+
+#: What a held folder has: the lock, and who has it.
+LOCK, HOLDER = ".lock", ".holder"
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -35,3 +48,30 @@ def read_regular(path: Path, limit: int) -> bytes:
         if size > limit:
             raise OSError(errno.EFBIG, f"{size:,} bytes, and at most {limit:,} are read", str(path))
         return file.read()
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder that is there against other processes; the system lets go of it with a kill.
+
+    Raises:
+        ConfigError: where another process holds it, saying which.
+    """
+    try:
+        lock = FileLock(folder / LOCK, timeout=0)
+        lock.acquire()
+    except Timeout:
+        holder = "another process"
+        with suppress(OSError, UnicodeDecodeError):
+            holder = (folder / HOLDER).read_text("utf-8").strip() or holder
+        raise ConfigError(
+            f"{folder}: {holder} is at work there; wait for it, or choose another folder."
+        ) from None
+    try:
+        me = f"process {os.getpid()} on {socket.gethostname()}"
+        (folder / HOLDER).write_text(f"{me}\n", encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
