@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -18,27 +19,34 @@ T = TypeVar("T")
 @cache
 def output() -> Console:
     """The console for results."""
-    from rich.console import Console
+    from posegen.cli.terminal import PlainConsole
 
-    return Console()
+    return PlainConsole()
 
 
 @cache
 def errors() -> Console:
     """The console for progress and errors."""
-    from rich.console import Console
+    from posegen.cli.terminal import PlainConsole
 
-    return Console(stderr=True)
+    return PlainConsole(stderr=True)
+
+
+def tolerate_encodings() -> None:
+    """Write what the terminal's encoding lacks as escapes, instead of ending with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str | Text) -> None:
     """Print a line of the result, as it is: never wrapped, coloured or read as markup."""
-    output().print(text, highlight=False, markup=False, soft_wrap=True)
+    output().print(text, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Print a line beside the result, as it is."""
-    errors().print(text, highlight=False, markup=False, soft_wrap=True)
+    errors().print(text, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -57,12 +65,14 @@ def print_table(titles: Sequence[str], rows: Iterable[Mapping[str, Any]], fixed:
     from rich.table import Table
     from rich.text import Text
 
+    from posegen.cli.terminal import visible
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, title in enumerate(titles):
         table.add_column(title, no_wrap=place < fixed, overflow="fold")
     for row in rows:
         cells = (row.get(title, "") for title in titles)
-        table.add_row(*(c if isinstance(c, Text) else Text(str(c)) for c in cells))
+        table.add_row(*(c if isinstance(c, Text) else Text(visible(str(c))) for c in cells))
     output().print(table)
 
 
@@ -88,9 +98,10 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 
     Yields a function of (stage, done, total), where a total of 0 is one that nobody knows.
     """
-    from rich.progress import MofNCompleteColumn, Progress, TaskID
+    from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn
 
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    title = TextColumn("{task.description}", style="progress.description", markup=False)
+    columns = (title, *Progress.get_default_columns()[1:], MofNCompleteColumn())
     shown = errors().is_terminal
     with Progress(*columns, console=errors(), transient=True, disable=not shown) as bars:
         tasks: dict[str, TaskID] = {}

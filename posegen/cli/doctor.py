@@ -56,4 +56,4 @@ def _print(sections: dict[str, dict[str, str]], findings: dict[str, list[str]]) 
         for message in messages:
             say(Text(level, styles[level]) + Text(f": {message}", "default"))
     if not any(findings.values()):
-        output().print("[green]Nothing is wrong here.[/]")
+        output().print("Nothing is wrong here.", style="green")

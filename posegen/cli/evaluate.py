@@ -254,11 +254,10 @@ def _data(model: PoseTransfer, name: str | None, options: dict[str, Any]) -> Com
     from posegen.evaluation.api import data_of
 
     if name is None:
-        base = data_of(model).model_dump(mode="json")
-    else:
-        base = data_section(name)
-        if "root" not in base:
-            base["image_size"] = list(model.image_size)
+        return data_of(model, options)
+    base = data_section(name)
+    if "root" not in base:
+        base["image_size"] = list(model.image_size)
     return ComponentOptions.model_validate(merge(base, options))
 
 

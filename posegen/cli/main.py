@@ -5,8 +5,10 @@ Nothing here or at the top of a command's file imports torch: `posegen --help` m
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +33,7 @@ from posegen.cli import (
     train,
     weights,
 )
-from posegen.cli.console import errors
+from posegen.cli.console import errors, note, tolerate_encodings
 from posegen.core.errors import PosegenError
 
 app = typer.Typer(
@@ -108,26 +110,42 @@ def run(arguments: list[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments  # wherever it stands
+    tolerate_encodings()
+    logging.lastResort = _Notes(logging.WARNING)
+    # A picture that is too large is refused by our own reader, in a sentence.
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     try:
         app([word for word in arguments if word != "--debug"], prog_name="posegen")
     except PosegenError as error:
         if debug:
             raise
-        errors().print("[bold red]error:[/]", end=" ")
-        errors().print(_sentence(error), markup=False, highlight=False, soft_wrap=True)
+        _say_error(_sentence(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output has gone (`posegen … | head`); keep Python from complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from posegen.cli.terminal import to_nowhere
+
+        to_nowhere(sys.stdout.fileno())  # the reader has gone (`posegen … | head`)
         sys.exit(1)
     except Exception as error:
         if debug:
             raise
         sentence, code = _unforeseen(error)
-        print(f"error: {sentence}", file=sys.stderr)
+        _say_error(sentence)
         sys.exit(code)
+
+
+def _say_error(sentence: str) -> None:
+    errors().print("error:", style="bold red", end=" ")
+    errors().print(sentence, soft_wrap=True)
+
+
+class _Notes(logging.Handler):
+    """Warnings that nobody else shows, through the same door as all that is printed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
 
 
 def _unforeseen(error: Exception) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.console import output, print_json, print_table, say
+from posegen.cli.console import print_json, print_table, say
 from posegen.cli.options import JsonOption, SetOption
 from posegen.core.errors import ConfigError, suggest
 from posegen.core.specs import Kind
@@ -68,6 +68,8 @@ def check(
     """
     from dataclasses import asdict
 
+    from rich.text import Text
+
     from posegen.config import merge_all, parse_override
     from posegen.plugins.testing import check_package
 
@@ -83,8 +85,12 @@ def check(
     else:
         count = sum(len(report.findings) for report in reports)
         names = ", ".join(f"{report.kind} {report.name}" for report in broken)
-        said = f"[bold red]Broken: {names}.[/]" if broken else "[green]All contracts are kept.[/]"
-        output().print(f"{count} checks. {said}", highlight=False, soft_wrap=True)
+        said = (
+            Text(f"Broken: {names}.", "bold red")
+            if broken
+            else Text("All contracts are kept.", "green")
+        )
+        say(Text(f"{count} checks. ") + said)
     if broken:
         raise typer.Exit(1)
 

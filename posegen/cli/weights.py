@@ -192,7 +192,7 @@ def card(
     title = name or Path(path).expanduser().resolve().name
     text = materials(path).card(title, title)
     if out is None:
-        print(text, end="")
+        say(text.removesuffix("\n"))
     else:
         write_atomically(out, text.encode())
         say(f"Written: {out}.")

@@ -15,6 +15,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from posegen.core.files import open_regular
+
 #: Bytes. A large network's header has a few hundred kilobytes; the library would take 100 MB.
 HEADER_LIMIT = 8 * 2**20
 TENSOR_LIMIT = 20_000
@@ -59,7 +61,7 @@ def read_header(path: Path) -> Header:
         ValueError: with the reason, where the header is too large, not what the format says, or
             does not fit the size of the file.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         length = int.from_bytes(file.read(8), "little")
         text = file.read(min(length, HEADER_LIMIT))
     if length > HEADER_LIMIT:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from posegen.core.errors import ConfigError, DataError
+from posegen.core.files import HOLDER, LOCK
 
 
 def put(path: Path, content: bytes) -> None:
@@ -35,7 +36,9 @@ def read_lines(path: Path) -> list[str]:
 
 def check_new(folder: Path) -> None:
     """Raise ConfigError where a folder is there and holds something."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (
+        not folder.is_dir() or any(path.name not in (LOCK, HOLDER) for path in folder.iterdir())
+    ):
         raise ConfigError(
             f"{folder}: exists and is not an empty folder; give the name of a new one."
         )
@@ -51,6 +54,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     try:
         yield partial
         if folder.exists():
+            for left in (LOCK, HOLDER):
+                (folder / left).unlink(missing_ok=True)
             folder.rmdir()
         partial.rename(folder)
     except BaseException:

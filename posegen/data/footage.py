@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.data.image_files import SUFFIXES, is_picture
+from posegen.data.image_files import read_whole
+from posegen.data.pictures import SUFFIXES, is_picture
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg")
 
@@ -113,18 +113,8 @@ class Footage:
 
 
 def read_upright(path: Path) -> Tensor:
-    """Read a picture as (3, H, W) uint8 RGB, turned as its EXIF data say.
-
-    Raises:
-        DataError: where it cannot be read or decoded.
-    """
-    try:
-        with Image.open(path) as picture:
-            return _tensor(np.asarray(ImageOps.exif_transpose(picture).convert("RGB")))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"{path}: cannot be decoded as a picture ({error}); replace it or take it away."
-        ) from error
+    """Read a picture as (3, H, W) uint8 RGB; DataError where it cannot be read or decoded."""
+    return read_whole(path, "replace it or take it away.")
 
 
 def _tensor(pixels: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Picture files to tensors: each picture of a data set is read here."""
+"""Picture files to tensors and back; what a file means is said in `posegen.data.pictures`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from posegen.core.errors import DataError
+from posegen.data.pictures import (
+    as_rgb,
+    is_picture,
+    is_plain,
+    opened,
+    read_bytes,
+    read_header,
+)
 from posegen.data.problems import Problem
 
 ImageFormat = Literal["jpg", "png"]
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 UNREADABLE = "pictures that cannot be decoded"
 OTHER_SIZE = "pictures of another size"
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture, by its name."""
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def decode(data: bytes) -> Tensor:
@@ -42,18 +43,34 @@ def decode(data: bytes) -> Tensor:
     file's checksum is wrong.
 
     Raises:
-        ValueError: where the bytes are no picture, or only a part of one.
+        ValueError: with the reason, where the bytes are no picture, only a part of one, or one that
+            is too large.
     """
-    try:
-        if data[:3] == b"\xff\xd8\xff":
+    with opened(io.BytesIO(data)) as picture:
+        if picture.format == "JPEG" and is_plain(picture):
             jpeg: Tensor = decode_jpeg(
                 torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=ImageReadMode.RGB
             )
             return jpeg
-        with Image.open(io.BytesIO(data)) as picture:
-            return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
-    except (RuntimeError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError("not a whole picture") from error
+        return torch.from_numpy(np.array(as_rgb(picture))).permute(2, 0, 1).contiguous()
+
+
+def read_whole(path: Path, remedy: str) -> Tensor:
+    """Read (3, H, W) uint8 RGB.
+
+    Raises:
+        DataError: where it cannot be read, with the reason and what to do (`remedy`).
+    """
+    try:
+        return decode(read_bytes(path))
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: {cannot(error)}; {remedy}") from error
+
+
+def cannot(error: ValueError | OSError) -> str:
+    """Say that a picture cannot be read, and why."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return f"cannot be decoded as a picture ({reason})"
 
 
 def read_picture(path: Path, size: tuple[int, int] | None = None) -> Tensor:
@@ -67,12 +84,11 @@ def read_picture(path: Path, size: tuple[int, int] | None = None) -> Tensor:
 def look_at(path: Path, size: tuple[int, int] | None) -> Tensor | Problem:
     """Return a picture, or what is wrong with it, see `read_picture`."""
     try:
-        picture = decode(path.read_bytes())
-    except (ValueError, OSError):
+        picture = decode(read_bytes(path))
+    except (ValueError, OSError) as error:
         return Problem(
             UNREADABLE,
-            f"{path}: cannot be decoded as an image; put an intact JPEG or PNG file there, or "
-            "delete its pairs.",
+            f"{path}: {cannot(error)}; put an intact JPEG or PNG file there, or delete its pairs.",
         )
     height, width = picture.shape[-2:]
     if size is None or (height, width) == size:
@@ -106,12 +122,11 @@ def first_size(folder: Path, files: Iterable[str]) -> tuple[int, int]:
     if name is None:
         raise DataError(f"{folder}: holds no picture; put those that the pairs name there.")
     try:
-        with Image.open(folder / name) as picture:
-            return picture.height, picture.width
-    except OSError as error:
+        return read_header(folder / name).size
+    except (ValueError, OSError) as error:
         raise DataError(
-            f"{folder / name}: is not an image, so its size cannot be read; remove it, or say the "
-            "size of the pictures with `--set data.image_size=[H,W]`."
+            f"{folder / name}: {cannot(error)}; remove it, or say the size of the pictures with "
+            "`--set data.image_size=[H,W]`."
         ) from error
 
 

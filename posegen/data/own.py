@@ -17,8 +17,9 @@ from posegen.data.config import Market1501Config, Split
 from posegen.data.files import check_new, new_folder, put_lines
 from posegen.data.footage import VIDEO_SUFFIXES, Footage
 from posegen.data.framing import follow, frame_around
-from posegen.data.image_files import ImageFormat, is_picture, save_picture
+from posegen.data.image_files import ImageFormat, save_picture
 from posegen.data.pairs import make_pairs, valid_poses
+from posegen.data.pictures import is_picture
 from posegen.data.posing import PeopleFinder
 from posegen.data.tables import PAIR_HEADER
 from posegen.poses.formats.published import ANNOTATION_HEADER, annotation_row

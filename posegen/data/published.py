@@ -20,8 +20,9 @@ from posegen.core.contracts import PairDataset
 from posegen.core.errors import DataError
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.config import PublishedConfig, Split
-from posegen.data.image_files import is_picture, look_at_all, read_picture
+from posegen.data.image_files import look_at_all, read_picture
 from posegen.data.packed import open_packed
+from posegen.data.pictures import is_picture
 from posegen.data.problems import Problem, Problems
 from posegen.data.tables import read_split
 

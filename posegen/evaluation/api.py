@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from torch import Tensor
 
 from posegen.compute.process import Process, pick_device
-from posegen.config import ComponentOptions
+from posegen.config import ComponentOptions, merge, options_of
 from posegen.config.parts import build_dataset
 from posegen.core.batches import Batch
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.metrics import ReferenceImages
+from posegen.core.specs import Kind
 from posegen.evaluation.evaluator import score
 from posegen.evaluation.metric_run import References
 from posegen.evaluation.metrics.reference import dataset_images, folder_images
@@ -200,16 +202,33 @@ def evaluate_results(
     return _scored(stream, plans, process, references, subject, started, on_progress)
 
 
-def data_of(model: PoseTransfer) -> ComponentOptions:
-    """Return the data set that a model was trained on.
+def data_of(
+    model: PoseTransfer, given: Mapping[str, Any] = MappingProxyType({})
+) -> ComponentOptions:
+    """Return the data set that a model was trained on, with the user's options (`given`) on top.
+
+    Paths are taken from a run alone. Shared weights may be anybody's, and a path of theirs could
+    name any folder of this machine, to read or to write.
 
     Raises:
-        ConfigError: where its weights do not say (converted ones).
+        ConfigError: where its weights do not say (converted ones); where they name a path that is
+            not among the user's options.
     """
     section = _trained_on(model)
     if not section:
         raise ConfigError("these weights do not say what they were trained on; give `--data`.")
-    return ComponentOptions.model_validate(section)
+    chosen = ComponentOptions.model_validate(merge(section, given))
+    folder = model.folder
+    if folder is None or (folder.parent / "config.toml").is_file():
+        return chosen
+    options = options_of(chosen, Kind.DATASET, "data")
+    paths = {key: value for key, value in options if isinstance(value, Path) and key not in given}
+    for key, value in paths.items():
+        raise ConfigError(
+            f"{folder}: these weights name the path {value} (data.{key}), and a path is never "
+            "taken from shared weights; name the data yourself with `--data`."
+        )
+    return chosen
 
 
 def _trained_on(model: PoseTransfer) -> Mapping[str, Any]:

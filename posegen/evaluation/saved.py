@@ -23,6 +23,8 @@ from torch import Tensor
 
 from posegen.core.batches import Batch
 from posegen.core.errors import DataError
+from posegen.core.files import open_regular
+from posegen.data.pictures import opened
 from posegen.evaluation.results.files import RECORD, stem
 from posegen.weights.files import write_atomically, write_json
 
@@ -89,11 +91,11 @@ class SavedImages:
             if not path.is_file():
                 return None
             try:
-                with Image.open(path) as picture:
+                with open_regular(path) as file, opened(file) as picture:
                     if picture.info.get(_PAIR) != pair:
                         return None
                     images.append(torch.from_numpy(np.array(picture)).permute(2, 0, 1))
-            except (ValueError, OSError, SyntaxError) as error:
+            except (ValueError, OSError) as error:
                 raise DataError(
                     f"{path}: cannot be decoded; delete it, and it is made again."
                 ) from error

@@ -18,7 +18,7 @@ from posegen.core.errors import ConfigError, DataError
 from posegen.core.skeletons import skeleton
 from posegen.data.footage import VIDEO_SUFFIXES, Footage
 from posegen.data.framing import Frame, follow, frame_around
-from posegen.data.image_files import is_picture
+from posegen.data.pictures import is_picture
 from posegen.data.posing import PeopleFinder
 from posegen.inference.clips import larger
 from posegen.inference.grids import as_tensor

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from posegen.core.errors import DataError
 from posegen.core.skeletons import skeleton
+from posegen.data.image_files import cannot
+from posegen.data.pictures import as_rgb, load, read_bytes
 from posegen.inference.pose_files import Pose, pose_from, read_pose
 from posegen.poses.people import inside
 
@@ -90,13 +92,16 @@ def _check_inside(pose: Pose, own_size: tuple[int, int], name: object) -> None:
 
 
 def picture_of(source: PictureLike) -> Image.Image:
-    """Return a picture that is given in any form.
+    """Return a picture that is given in any form, as RGB.
 
     Raises:
         DataError: where it is none, or cannot be read.
     """
     if isinstance(source, Image.Image):
-        return source
+        try:
+            return as_rgb(source)
+        except (ValueError, OSError) as error:  # Pillow decodes a file late
+            raise DataError(f"a PIL image of the mode {source.mode}: {error}.") from None
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
             raise DataError(f"an array of {source.dtype} and shape {source.shape}: {_PICTURES}")
@@ -110,9 +115,8 @@ def picture_of(source: PictureLike) -> Image.Image:
     if not isinstance(source, str | Path):
         raise DataError(f"a source that is a {type(source).__name__}: {_PICTURES}")
     try:
-        with Image.open(source) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")  # as a viewer shows it
+        return load(read_bytes(Path(source)))
     except FileNotFoundError:
         raise DataError(f"{source}: no such picture.") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{source}: not readable as a picture ({error}).") from None
+    except (ValueError, OSError) as error:
+        raise DataError(f"{source}: {cannot(error)}; give another.") from None

@@ -57,6 +57,7 @@ class PoseTransfer:
         skeleton: name of the keypoints' skeleton.
         sampling: the method's options of sampling, as saved with the weights.
         speed: how it is run.
+        folder: the folder or file that it was loaded from; None for one made in memory.
         folded: how many batch norms were folded into convolutions.
     """
 
@@ -69,6 +70,7 @@ class PoseTransfer:
         speed: Speed | None = None,
     ) -> None:
         self.config, self.method, self.encoder = config, method, encoder
+        self.folder: Path | None = None
         self.speed, self.device = speed or Speed(), torch.device(device)
         for module in (*method.networks.values(), *method.frozen.values()):
             module.to(self.device).eval().requires_grad_(False)
@@ -374,7 +376,10 @@ def load_model(
             which versions it was made with.
     """
     speed = Speed(precision, compile, fold, cpu_kernels)
-    return PoseTransfer(*rebuild(find(path or default().name)), device, speed)
+    folder = find(path or default().name)
+    model = PoseTransfer(*rebuild(folder), device, speed)
+    model.folder = folder
+    return model
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -115,7 +115,16 @@ def install(packages: list[Package]) -> None:
 
 
 def _pip(*words: str) -> str:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # -I: else `pip.py` of the current folder would be run in pip's place.
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     done = subprocess.run(
         [*command, "--only-binary", ":all:", *words], capture_output=True, text=True, check=False
     )

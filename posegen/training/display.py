@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class LiveDisplay:
     def __init__(self, console: Console, title: str, step: int, total: int) -> None:
         self._console = console
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("steps  ETA"),
@@ -61,14 +64,14 @@ class LiveDisplay:
         self._progress.update(self._task, completed=status.step)
         table = Table.grid(padding=(0, 2))
         for name, value in status.losses.items():
-            table.add_row(f"[dim]{name}[/]", f"{value:.4f}")
-        table.add_row("[dim]images/s[/]", f"{status.images_per_second:.1f}")
-        table.add_row("[dim]memory[/]", f"{status.memory_gib:.2f} GiB")
+            table.add_row(Text(name, "dim"), f"{value:.4f}")
+        table.add_row(Text("images/s", "dim"), f"{status.images_per_second:.1f}")
+        table.add_row(Text("memory", "dim"), f"{status.memory_gib:.2f} GiB")
         self._live.update(Group(self._progress, table))
 
     def note(self, text: str) -> None:
         """See `Display`."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
 
     def close(self) -> None:
         """See `Display`."""
@@ -111,6 +114,38 @@ class Silent:
 
     def close(self) -> None:
         """See `Display`."""
+
+
+class Steady:
+    """Another display, until it cannot be written to any more; then nothing is shown.
+
+    A terminal that was closed, a pipe without a reader or a full disk end no training.
+    """
+
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
+
+    def update(self, status: Status) -> None:
+        """See `Display`."""
+        with self._while_possible():
+            self._shown.update(status)
+
+    def note(self, text: str) -> None:
+        """See `Display`."""
+        with self._while_possible():
+            self._shown.note(text)
+
+    def close(self) -> None:
+        """See `Display`."""
+        with self._while_possible():
+            self._shown.close()
+
+    @contextmanager
+    def _while_possible(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self._shown = Silent()
 
 
 def make_display(console: Console, title: str, step: int, total: int) -> Display:

@@ -67,6 +67,7 @@ class Trainer:
     Attributes:
         stepper: does the steps.
         taken: what training starts from, where that is `training.init`.
+        notes: what the user should know of how it starts.
     """
 
     def __init__(self, run: Run, config: ExperimentConfig, process: Process) -> None:
@@ -94,12 +95,14 @@ class Trainer:
         multiple = method.networks["generator"].size_multiple
         check_fit(self.encoder, self.data.skeleton, self.data.image_size, int(multiple))  # type: ignore[arg-type]
         self.sampling = sampling_of(config.method.name, config.sampling, "sampling")
-        saved = checkpoint.complete(run.checkpoints)
+        saved, self.notes = checkpoint.newest(run.checkpoints, process)
         origin = None if saved else training.init
         self.taken = start_from(find(origin), method.networks) if origin else None
         self.stepper = Stepper.of(method, config, process)
         if saved:
-            checkpoint.load(saved[-1], self.stepper)
+            checkpoint.load(saved, self.stepper)
+        if self.taken is not None:
+            self.notes += [f"Started from {origin}:", *(f"  {t}" for t in self.taken.table())]
         trackers = build_trackers(config.trackers, run.path) if process.is_main else []
         self._trackers = Trackers(trackers)
         self._validation = self._build_validation()

@@ -25,7 +25,9 @@ class Meter:
 
 @contextmanager
 def stop_signals() -> Iterator[dict[str, bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop; a second one acts at once."""
+    """Turn the first Ctrl-C, SIGTERM or SIGHUP into a request to stop; a second one acts at once.
+
+    A SIGHUP that is ignored (`nohup`) stays ignored."""
     state = {"asked": False}
 
     def ask(number: int, frame: object) -> None:
@@ -34,7 +36,11 @@ def stop_signals() -> Iterator[dict[str, bool]]:
         state["asked"] = True
 
     try:
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        asking = [signal.SIGINT, signal.SIGTERM]
+        hangup = getattr(signal, "SIGHUP", None)  # the terminal was closed; not on Windows
+        if hangup and signal.getsignal(hangup) is not signal.SIG_IGN:
+            asking.append(hangup)
+        before = {number: signal.signal(number, ask) for number in asking}
     except ValueError:  # not in the main thread, where signals cannot be caught
         before = {}
     try:

@@ -13,6 +13,7 @@ scores.json         what `posegen eval` found
 
 from __future__ import annotations
 
+import itertools
 import platform
 import shutil
 import sys
@@ -26,6 +27,7 @@ import torch
 
 from posegen.config import ExperimentConfig, experiment, read_toml
 from posegen.core.errors import ConfigError
+from posegen.core.files import HOLDER, LOCK
 from posegen.weights.files import write_atomically, write_json
 
 CONFIG = "config.toml"
@@ -87,13 +89,51 @@ class Run:
 
 
 def _real(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if not path.name.endswith(".tmp")]
+    passing = (LOCK, HOLDER)
+    return [p for p in folder.iterdir() if not (p.name.endswith(".tmp") or p.name in passing)]
 
 
 def default_path(config: ExperimentConfig, root: Path = Path("runs")) -> Path:
-    """Return a new folder's name: model, preset, and the time."""
+    """Make a new, empty folder that no other process has, and return it: model, preset, time."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return root / "-".join(part for part in (config.model, config.preset, stamp) if part)
+    name = "-".join(part for part in (config.model, config.preset, stamp) if part)
+    root.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = root / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:  # another run of this second
+            continue
+        return path
+    raise AssertionError
+
+
+def check_resumed(before: ExperimentConfig, now: ExperimentConfig, run: Path) -> None:
+    """Refuse to go on with what would make it another run.
+
+    Where the data lies may change, and how it is read.
+
+    Raises:
+        ConfigError: naming what has changed.
+    """
+    changed = [key for key in ("model", "seed", "encoder") if _of(before, key) != _of(now, key)]
+    mine, theirs = (
+        {k: v for k, v in _of(c, "data").items() if k not in _MOVABLE} for c in (before, now)
+    )
+    changed += [f"data.{k}" for k in sorted({*mine, *theirs}) if mine.get(k) != theirs.get(k)]
+    if changed:
+        raise ConfigError(
+            f"{run}: {' and '.join(changed)} cannot be changed with --resume; leave it out, or "
+            f"start a new run from this one's weights: --init {run}."
+        )
+
+
+#: Of the data: where it is, and how it is read.
+_MOVABLE = ("root", "cache", "cache_mib", "skip_bad")
+
+
+def _of(config: ExperimentConfig, key: str) -> Any:
+    return config.model_dump(mode="json")[key]
 
 
 def latest(root: Path = Path("runs")) -> Path:

@@ -21,6 +21,7 @@ from posegen.config import ComponentOptions, ExperimentConfig
 from posegen.core.config import Config
 from posegen.core.errors import UserError, WeightsError
 from posegen.core.fields import Field
+from posegen.core.files import read_regular
 from posegen.core.headers import read_header, unique
 from posegen.core.specs import CONTRACTS, Kind
 from posegen.plugins import registry
@@ -38,6 +39,8 @@ METADATA_KEY = "posegen"
 #: What the header has beside the description: the description's digest.
 DIGEST_KEY = "config_sha256"
 
+#: Pixels of a side: what pose maps are made for must fit into memory.
+_SIDE_LIMIT = 4096
 #: Bytes of a description.
 _LIMIT = 2**20
 
@@ -247,9 +250,7 @@ def _tree(path: Path) -> dict[str, Any]:
         return read_metadata(path)
     file = path / CONFIG
     try:
-        if file.stat().st_size > _LIMIT:
-            raise ValueError(f"larger than {_LIMIT:,} bytes")
-        return _object(file.read_bytes())
+        return _object(read_regular(file, _LIMIT))
     except FileNotFoundError:
         raise WeightsError(f"{path}: no {CONFIG} in it, so not a folder of weights.") from None
     except (OSError, ValueError) as error:
@@ -286,6 +287,10 @@ def _check(config: WeightsConfig, file: Path) -> None:
     ours = CONTRACTS[Kind.GENERATOR]
     if "generator" not in config.networks:
         raise WeightsError(f"{file}: networks: the generator is not among them.")
+    if not all(1 <= side <= _SIDE_LIMIT for side in config.image_size):
+        raise WeightsError(f"{file}: image_size: {config.image_size} is no size of pictures.")
+    if any(field.channels > 4096 for field in config.fields.values()):
+        raise WeightsError(f"{file}: fields: one has more than 4096 channels.")
     if any(field.channels < 1 for field in config.fields.values()):
         raise WeightsError(f"{file}: fields: one has no channels.")
     if config.contract != ours:

@@ -64,12 +64,19 @@ def join(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Put tensors into a network; every name, shape and type must match.
+    """Put tensors into a network; see `check_tensors` for errors.
 
     Floating-point tensors may be stored at half precision; the network keeps its own type.
+    """
+    check_tensors(network, tensors, path)
+    network.load_state_dict(dict(tensors))
+
+
+def check_tensors(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Check that every name, shape and type is the network's, which may be on the meta device.
 
     Raises:
-        WeightsError: naming the first one that does not.
+        WeightsError: naming the first one that is not.
     """
     wanted = network.state_dict()
     for name, tensor in wanted.items():
@@ -89,7 +96,6 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     extra = sorted(set(tensors) - set(wanted))
     if extra:
         raise WeightsError(f"{path}: holds {extra[0]!r}, which the network does not have.")
-    network.load_state_dict(dict(tensors))
 
 
 def shared_digest(tensors: Mapping[str, Tensor]) -> str:

@@ -166,10 +166,10 @@ CASES = {
         image("c.png", None), f"{PAIRS} 4", "c.png is not there; put the image there", AB
     ),
     # Pictures.
-    "an empty file": Case(image("c.png", b""), C_PNG, "cannot be decoded as an image", AB),
+    "an empty file": Case(image("c.png", b""), C_PNG, "cannot be decoded as a picture", AB),
     "a text": Case(image("c.png", b"<html>Not found"), C_PNG, "cannot be decoded", AB),
-    "half a JPEG": Case(truncated, C_PNG, "cannot be decoded as an image", AB),
-    "a PNG with a wrong checksum": Case(bad_checksum, C_PNG, "cannot be decoded as an image", AB),
+    "half a JPEG": Case(truncated, C_PNG, "cannot be decoded as a picture", AB),
+    "a PNG with a wrong checksum": Case(bad_checksum, C_PNG, "cannot be decoded as a picture", AB),
     "another size": Case(other_size, C_PNG, "the image is 20×12 (height×width), not 16×8", AB),
 }
 

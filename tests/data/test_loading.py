@@ -216,4 +216,4 @@ def test_loads_in_two_processes_and_reports_bad_files(market: Any) -> None:
     assert torch.equal(raw.target[1], market.pixels[0])
     with pytest.raises(DataError) as caught:
         next(batches)
-    assert "c.png: cannot be decoded as an image" in str(caught.value).strip().splitlines()[-1]
+    assert "c.png: cannot be decoded as a picture" in str(caught.value).strip().splitlines()[-1]

@@ -134,7 +134,7 @@ def test_the_size_is_read_from_the_first_picture(market: Any) -> None:
     open_config = market.save().model_copy(update={"image_size": None})
     assert PublishedDataset(open_config, "train").image_size == (16, 8)
     (market.images / "a.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"a\.png: is not an image, so its size"):
+    with pytest.raises(DataError, match=r"a\.png: cannot be decoded as a picture"):
         PublishedDataset(open_config, "train")
     for picture in market.images.iterdir():
         picture.unlink()
@@ -157,7 +157,7 @@ def test_image_of_another_size(market: Any) -> None:
 def test_undecodable_image(market: Any, content: bytes) -> None:
     dataset = PublishedDataset(market.save(), "train")
     (market.images / "a.png").write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.png: cannot be decoded as an image"):
+    with pytest.raises(DataError, match=r"a\.png: cannot be decoded as a picture"):
         dataset[0]
 
 

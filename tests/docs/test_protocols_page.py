@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from posegen.data.pictures import SUFFIXES
 from posegen.evaluation.protocols.loading import choose, load, names
 from posegen.evaluation.protocols.schema import Column, Pad, Resize, Step, Variant
-from posegen.evaluation.results.files import SUFFIXES
 from posegen.evaluation.results.layouts import LAYOUTS
 
 UPDATE = os.environ.get("POSEGEN_UPDATE_DOCS", "") not in ("", "0")

@@ -132,7 +132,7 @@ def test_wrong_poses_and_pictures_are_named(
     with pytest.raises(DataError, match="no such picture"):
         model.generate(tmp_path / "none.png", points(0), points(1))
     (tmp_path / "x.png").write_text("x")
-    with pytest.raises(DataError, match="not readable as a picture"):
+    with pytest.raises(DataError, match="cannot be decoded as a picture"):
         model.generate(tmp_path / "x.png", points(0), points(1))
 
 

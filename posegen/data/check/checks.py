@@ -19,8 +19,9 @@ from posegen.core.errors import DataError
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.check.poses import FEWEST, mistakes
 from posegen.data.config import SPLITS, PublishedConfig, Split
-from posegen.data.image_files import first_size, in_threads, is_picture, look_at
+from posegen.data.image_files import first_size, in_threads, look_at
 from posegen.data.pairs import valid_poses
+from posegen.data.pictures import is_picture
 from posegen.data.problems import Problem, Problems
 from posegen.data.tables import has_pairs, image_folder, other_frame, read_annotations, read_pairs
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from posegen.core.errors import ConfigError, DataError
 from posegen.data.config import DeepFashionConfig, Market1501Config, PublishedConfig, Split
+from posegen.data.pictures import load
 
 SplitKind = Literal["published", "leak-free"]
 
@@ -168,7 +169,7 @@ class DeepFashion(Recipe):
 
     def convert(self, path: str, content: bytes) -> bytes:
         """Cut a picture; see the class."""
-        picture = fitted(_open(path, content).convert("RGB"), self.size)
+        picture = fitted(_open(path, content), self.size)
         file = io.BytesIO()
         # From 90 on, what is meant is a faithful picture: colours at full resolution too.
         picture.save(
@@ -202,13 +203,12 @@ def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def _open(path: str, content: bytes) -> Image.Image:
     try:
-        picture: Image.Image = Image.open(io.BytesIO(content))
-        picture.load()
-    except (OSError, SyntaxError, Image.DecompressionBombError):
+        return load(content)
+    except ValueError as error:
         raise DataError(
-            f"{path}: cannot be decoded as an image; download or unpack the data set again."
+            f"{path}: cannot be decoded as a picture ({error}); download or unpack the data set "
+            "again."
         ) from None
-    return picture
 
 
 def _drawn(item: str) -> bool:

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from posegen.core.errors import ConfigError, DataError
+from posegen.core.files import held
 from posegen.data.config import SPLITS, Split
 from posegen.data.files import check_new, put, put_lines, read_lines
 from posegen.data.footage import Footage
-from posegen.data.image_files import in_threads, is_picture
+from posegen.data.image_files import in_threads
 from posegen.data.pairs import TEST_PAIRS, make_pairs, thinned, valid_poses
+from posegen.data.pictures import is_picture
 from posegen.data.posing import PeopleFinder, pose_by_detector
 from posegen.data.prepare.downloads import Download
 from posegen.data.prepare.recipes import Names, Plan, Recipe
@@ -81,9 +83,14 @@ def prepare(request: Request, progress: Progress) -> dict[Split, dict[str, int]]
             "published split (train.lst and test.lst, or the CSV files of keypoints); give what "
             "the data set's authors publish, and the lists that belong to it."
         )
-    _record(request)
-    _write_pictures(request, raw, plan, progress)
-    counts = {split: _write_tables(request, split, plan, progress) for split in SPLITS}
+    root = request.recipe.config.root
+    if not (root / RECORD).is_file():
+        check_new(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with held(root):
+        _record(request)
+        _write_pictures(request, raw, plan, progress)
+        counts = {split: _write_tables(request, split, plan, progress) for split in SPLITS}
     missing = sorted(set(plan.names).difference(*map(request.pictures, SPLITS)))
     if missing:
         raise DataError(

@@ -23,7 +23,7 @@ from torch import Tensor
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import DataError
 from posegen.core.metrics import ReferenceImages
-from posegen.data.image_files import decode, in_threads
+from posegen.data.image_files import in_threads, read_whole
 from posegen.weights.cache import cache_folder
 from posegen.weights.files import write_tensors
 
@@ -130,13 +130,9 @@ def dataset_images(dataset: PairDataset, **options: Any) -> RealImages:
 
 
 def _decoded(path: Path) -> Tensor:
-    try:
-        return decode(path.read_bytes())
-    except (ValueError, OSError):
-        raise DataError(
-            f"{path}: cannot be decoded as a picture; put an intact JPEG or PNG file there, "
-            "or take it out of the reference images."
-        ) from None
+    return read_whole(
+        path, "put an intact JPEG or PNG file there, or take it out of the reference images."
+    )
 
 
 class Kept:

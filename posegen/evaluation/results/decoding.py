@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
 from posegen.core.errors import DataError
+from posegen.data.image_files import cannot, read_whole
+from posegen.data.pictures import read_header
+
+_REMEDY = "put an intact file there, or delete it."
 
 
 def one_size(paths: Iterable[Path]) -> tuple[int, int]:
@@ -36,29 +37,20 @@ def read_picture(path: Path, size: tuple[int, int]) -> Tensor:
     Raises:
         DataError: for a picture that is damaged, or not of the size any more.
     """
-    try:
-        with Image.open(path) as picture:
-            pixels = np.array(picture)
-    except Exception as error:  # any of a dozen types, depending on where the damage is
-        raise DataError(_cannot(path)) from error
-    if pixels.shape != (*size, 3):
+    picture = read_whole(path, _REMEDY)
+    if picture.shape[1:] != size:
         raise DataError(f"{path}: was changed while it was read; score the folder again.")
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+    return picture
 
 
 def _header_size(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(path) as picture:
-            mode, size = picture.mode, (picture.height, picture.width)
-    except OSError as error:
-        raise DataError(_cannot(path)) from error
+        size, mode = read_header(path)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: {cannot(error)}; {_REMEDY}") from error
     if mode != "RGB":
         raise DataError(
             f"{path}: its colours are of the kind {mode}, and scores are of 8-bit RGB; save it as "
             "RGB, the way its program shows it, or delete it."
         )
     return size
-
-
-def _cannot(path: Path) -> str:
-    return f"{path}: cannot be decoded as a picture; put an intact file there, or delete it."

@@ -8,17 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from posegen.core.errors import DataError
-
-#: What is looked at as a picture.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+from posegen.data.pictures import SUFFIXES, is_picture
 
 #: What `posegen eval --save` writes beside the pictures.
 RECORD = "made-from.json"
-
-
-def is_picture(name: str) -> bool:
-    """Return whether a file's name ends like a picture's."""
-    return name.lower().endswith(SUFFIXES)
 
 
 def stem(name: str) -> str:
@@ -94,5 +87,5 @@ def _below(folder: Path) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if is_picture(name) and not name.startswith("."):
+            if is_picture(name):
                 yield Path(place, name).relative_to(folder).as_posix()

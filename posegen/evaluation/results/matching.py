@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from posegen.core.errors import DataError
+from posegen.data.pictures import is_picture
 from posegen.evaluation.results.files import (
     RECORD,
     PictureFolder,
     file_names,
-    is_picture,
     plain,
     stem,
 )
