@@ -6,8 +6,9 @@ the right eye, left eye, right ear and left ear. Right and left are the person's
 
 A joint has the same name in every skeleton that has it, and two joints that differ never share one:
 `posegen.poses.conversions` relies on that. The orders are those of OpenPose's documented output
-(its COCO and BODY_25 models), of COCO's keypoint annotations, of MediaPipe's `PoseLandmark`, and
-of COCO-WholeBody's annotations (body, feet, the 68 face points of 300-W, hands).
+(its COCO and BODY_25 models), of COCO's keypoint annotations, of MediaPipe's `PoseLandmark`, of
+COCO-WholeBody's annotations (body, feet, the 68 face points of 300-W, hands), and of Halpe's, whose
+neck is labelled where it is and is no midpoint of shoulders: it is called `throat`.
 """
 
 from __future__ import annotations
@@ -149,32 +150,54 @@ _FACE_MIRRORS = (
     *((48, 50, 54), (58, 59, 56), (60, 61, 64), (67, 67, 65)),
 )
 
+_FACE_PAIRS = [
+    (_FACE[first + step], _FACE[mirror - step])
+    for first, last, mirror in _FACE_MIRRORS
+    for step in range(last - first + 1)
+]
+_HANDS = _sided(("left", "right"), ["hand_root", *(p for f in _FINGERS for p in _row(f, 1, 4))])
+#: Chains of faces and hands.
+_DETAILS = " ".join(
+    [
+        *("-".join(_FACE[a : b + 1]) for a, b in ((0, 16), (17, 21), (22, 26), (27, 30))),
+        *("-".join(["*hand_root", *_row(f"*{finger}", 1, 4)]) for finger in _FINGERS),
+    ]
+)
+
 WHOLEBODY133 = _skeleton(
     "wholebody133",
     "COCO-WholeBody's, as DWPose and RTMW give them",
-    [
-        *_COCO_JOINTS,
-        *_sided(("left", "right"), _FOOT),
-        *_FACE,
-        *_sided(("left", "right"), ["hand_root", *(p for f in _FINGERS for p in _row(f, 1, 4))]),
-    ],
-    " ".join(
-        [
-            _COCO_CHAINS,
-            "*ankle-*big_toe-*small_toe *ankle-*heel",
-            *("-".join(_FACE[a : b + 1]) for a, b in ((0, 16), (17, 21), (22, 26), (27, 30))),
-            *("-".join(["*hand_root", *_row(f"*{finger}", 1, 4)]) for finger in _FINGERS),
-        ]
-    ),
-    [
-        (_FACE[first + step], _FACE[mirror - step])
-        for first, last, mirror in _FACE_MIRRORS
-        for step in range(last - first + 1)
-    ],
+    [*_COCO_JOINTS, *_sided(("left", "right"), _FOOT), *_FACE, *_HANDS],
+    f"{_COCO_CHAINS} *ankle-*big_toe-*small_toe *ankle-*heel {_DETAILS}",
+    _FACE_PAIRS,
+)
+
+_HALPE_JOINTS = [*_COCO_JOINTS, "head_top", "throat", "mid_hip", *_by_part(_FOOT)]
+_HALPE_CHAINS = (
+    "nose-*eye-*ear nose-throat-head_top throat-*shoulder-*elbow-*wrist "
+    "throat-mid_hip-*hip-*knee-*ankle-*big_toe-*small_toe *ankle-*heel"
+)
+
+HALPE26 = _skeleton(
+    "halpe26", "Halpe's bodies, as AlphaPose and RTMPose give them", _HALPE_JOINTS, _HALPE_CHAINS
+)
+
+HALPE136 = _skeleton(
+    "halpe136",
+    "Halpe's bodies, faces and hands (AlphaPose)",
+    [*_HALPE_JOINTS, *_FACE, *_HANDS],
+    f"{_HALPE_CHAINS} {_DETAILS}",
+    _FACE_PAIRS,
 )
 
 #: name -> skeleton.
-SKELETONS = {one.name: one for one in (OPENPOSE18, OPENPOSE25, COCO17, MEDIAPIPE33, WHOLEBODY133)}
+SKELETONS = {
+    one.name: one
+    for one in (
+        *(OPENPOSE18, OPENPOSE25, COCO17, MEDIAPIPE33),
+        *(WHOLEBODY133, HALPE26, HALPE136),
+    )
+}
 
 
 def skeleton(name: str) -> Skeleton:

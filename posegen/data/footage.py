@@ -86,6 +86,19 @@ class Footage:
             if name not in leave_out:
                 yield Picture(name, read_upright(self._folder / name))
 
+    def count_frames(self) -> int:
+        """Return how many frames a video has; they are not decoded.
+
+        Raises:
+            DataError: where the file cannot be read.
+        """
+        av = _import_av(self.path)
+        try:
+            with av.open(str(self.path)) as container:
+                return sum(bool(packet.size) for packet in container.demux(video=0))
+        except (av.FFmpegError, IndexError) as error:
+            raise DataError(f"{self.path}: cannot be read as a video ({error}).") from error
+
     def size_of(self, name: str) -> tuple[int, int]:
         """Return the (H, W) of the picture of that name, one of `names`; any, of a video."""
         if self.names is None:

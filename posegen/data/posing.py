@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,12 +15,11 @@ from posegen.core.errors import DataError
 from posegen.core.skeletons import OPENPOSE18, SKELETONS
 from posegen.core.specs import Kind
 from posegen.data.footage import Footage, Picture
+from posegen.data.naming import NameIndex, by_frame
 from posegen.plugins import build, component_config, registry
 from posegen.poses.conversions import convert
-from posegen.poses.formats import read_poses
-from posegen.poses.people import detect_people, drop_outside
-
-T = TypeVar("T")
+from posegen.poses.formats import PoseRecord, read_poses
+from posegen.poses.people import by_prominence, chosen, detect_people, drop_outside
 
 
 class Posed(NamedTuple):
@@ -33,13 +29,15 @@ class Posed(NamedTuple):
         name: the picture's name; see `posegen.data.footage.Picture`.
         image: (3, H, W) uint8 RGB.
         keypoints: (K, 3): x, y in pixels and visibility; all zeros where there is nobody.
-        people: how many people were found; the pose is that of the best one.
+        people: how many people were found; the pose is that of one of them.
+        outside: how many joints lay outside the picture and are missing.
     """
 
     name: str
     image: Tensor
     keypoints: Tensor
     people: int
+    outside: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,12 @@ def pose_by_detector(
     *,
     leave_out: Container[str] = (),
     batch_size: int = 8,
+    person: int = 1,
 ) -> Iterator[Posed]:
-    """Find the pose of each picture but those named in `leave_out`; of several people the best.
+    """Find the pose of each picture but those named in `leave_out`.
+
+    Of several people the most prominent is taken, or the `person`-th; see
+    `posegen.poses.people.by_prominence`.
 
     Pictures of equal size that follow each other are given to the detector together, at most
     `batch_size`.
@@ -104,8 +106,7 @@ def pose_by_detector(
     for pictures in _batches(footage.read(leave_out), batch_size):
         everybody = finder([picture.image for picture in pictures])
         for picture, people in zip(pictures, everybody, strict=True):
-            best = people[0] if len(people) else torch.zeros(people.shape[1:])
-            yield Posed(*picture, best, len(people))
+            yield Posed(*picture, chosen(by_prominence(people), person), len(people))
 
 
 def pose_from_files(
@@ -116,18 +117,20 @@ def pose_from_files(
     format: str | None = None,
     threshold: float | None = None,
     leave_out: Container[str] = (),
+    person: int = 1,
 ) -> Iterator[Posed]:
     """Look up the pose of each picture in the files of another program.
 
     Pictures and poses belong together by name: the whole name, the name without folder, the name
-    without ending, and that without zeros before its last number, in this order.
+    without ending, and that without zeros before its last number, in this order. Frames of a video
+    belong to poses by number, see `posegen.data.naming.by_frame`.
 
     Pictures without a pose in the files count as ones without a person. See
-    `posegen.poses.formats.read_poses` for `path`, `format` and `threshold`.
+    `posegen.poses.formats.read_poses` for `path`, `format`, `threshold` and `person`.
 
     Raises:
         DataError: naming the file and the entry that cannot be read, or that may belong to either
-            of two pictures; or where no picture has a pose.
+            of two pictures; or where no picture has a pose, or most joints lie outside.
     """
     names = None if footage.names is None else NameIndex((name, name) for name in footage.names)
 
@@ -135,16 +138,11 @@ def pose_from_files(
         known = names.get(name) if names else name
         return None if known is None else footage.size_of(known)
 
-    records = read_poses(path, format, threshold=threshold, size_of=size_of)
-    index = NameIndex((record.name, record) for record in records)
-    if footage.names is not None and not any(map(index.get, footage.names)):
-        first = next((name for name, _ in index.items), None)
-        raise DataError(
-            f"{path}: none of its {len(index.items)} poses has the name of a picture of "
-            f"{footage.path} (the first is called {first!r}); give them the same names."
-        )
+    records = list(read_poses(path, format, threshold=threshold, size_of=size_of, person=person))
+    record_of = _lookup(footage, path, records)
+    _check_inside(path, records)
     for picture in footage.read(leave_out):
-        record = index.get(picture.name)
+        record = record_of(picture.name)
         if record is None:
             yield Posed(*picture, torch.zeros(len(SKELETONS[skeleton]), 3), 0)
             continue
@@ -156,7 +154,45 @@ def pose_from_files(
                 "found in."
             )
         keypoints = drop_outside(record.keypoints, (height, width))
-        yield Posed(*picture, convert(keypoints, record.skeleton, skeleton), record.people)
+        yield Posed(
+            *picture,
+            convert(keypoints, record.skeleton, skeleton),
+            record.people,
+            record.outside,
+        )
+
+
+def _lookup(
+    footage: Footage, path: Path, records: Sequence[PoseRecord]
+) -> Callable[[str], PoseRecord | None]:
+    """Return what finds the pose of a picture by its name; DataError where no picture has one."""
+    if footage.names is None:
+        stem = footage.path.stem
+        named = {record.name: record for record in records}
+        try:
+            frames = by_frame(named, stem, footage.count_frames())
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+        return lambda name: frames.get(int(name.removeprefix(f"{stem}_")))
+    index = NameIndex((record.name, record) for record in records)
+    if not any(map(index.get, footage.names)):
+        first = next((name for name, _ in index.items), None)
+        raise DataError(
+            f"{path}: none of its {len(index.items)} poses has the name of a picture of "
+            f"{footage.path} (the first is called {first!r}); give them the same names."
+        )
+    return index.get
+
+
+def _check_inside(path: Path, records: Sequence[PoseRecord]) -> None:
+    """Refuse poses most of whose joints lie outside their pictures: they are of other pictures."""
+    outside = sum(record.outside for record in records)
+    seen = outside + sum(int((record.everybody[..., 2] > 0).sum()) for record in records)
+    if 2 * outside > seen:
+        raise DataError(
+            f"{path}: {outside:,} of {seen:,} joints lie outside the pictures; give the pictures, "
+            "at the size, that the poses were found in."
+        )
 
 
 def _batches(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:
@@ -168,40 +204,3 @@ def _batches(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:
         batch.append(picture)
     if batch:
         yield batch
-
-
-class NameIndex(Generic[T]):
-    """Things found by names that may be written with folder and ending, or without."""
-
-    def __init__(self, items: Iterable[tuple[str, T]]) -> None:
-        self.items = list(items)
-        self._found: defaultdict[tuple[int, str], list[tuple[str, T]]] = defaultdict(list)
-        for item in self.items:
-            for level, spelling in enumerate(_spellings(item[0])):
-                self._found[level, spelling].append(item)
-
-    def get(self, name: str) -> T | None:
-        """Return what `name` means, or None.
-
-        Raises:
-            DataError: where it may mean either of two.
-        """
-        # Whole names come first: what is one name as a whole may be a part of another.
-        for spelling, level in product(_spellings(name), range(4)):
-            items = self._found.get((level, spelling), [])
-            if len(items) > 1:
-                raise DataError(
-                    f"{name!r} may be {items[0][0]!r} or {items[1][0]!r}; give each a name of its "
-                    "own."
-                )
-            if items:
-                return items[0][1]
-        return None
-
-
-def _spellings(name: str) -> tuple[str, str, str, str]:
-    """Return a name: whole, without folder, without ending, without zeros before its number."""
-    base = name.replace("\\", "/").rpartition("/")[2]
-    stem = base.rpartition(".")[0] or base
-    plain = re.sub(r"(?<!\d)0+(?=\d+$)", "", stem)
-    return name, base, stem, plain

@@ -53,8 +53,8 @@ def detect_people(detector: PoseDetector, images: Tensor, skeleton: str) -> list
     return result
 
 
-def most_prominent(people: Tensor) -> Tensor:
-    """Return the person (K, 3) whom a picture is of; all zeros where there is none.
+def by_prominence(people: Tensor) -> Tensor:
+    """Return the people of a picture, the one first whom it is most likely of.
 
     The one with the largest box around the joints, in pixels², times the mean visibility of all
     joints, missing ones included: people are large and whole where the picture is of them, and
@@ -63,13 +63,22 @@ def most_prominent(people: Tensor) -> Tensor:
     Args:
         people: (N, K, 3): x, y in pixels and visibility.
     """
-    if not len(people):
-        return people.new_zeros(people.shape[1:])
     seen = people[..., 2:] > 0
     low = people[..., :2].masked_fill(~seen, float("inf")).amin(1)
     high = people[..., :2].masked_fill(~seen, -float("inf")).amax(1)
     sides = (high - low).clamp_min(0)  # minus infinity where no joint is seen
-    return people[int((sides.prod(-1) * people[..., 2].mean(-1)).argmax())]
+    prominence = sides.prod(-1) * people[..., 2].mean(-1)
+    return people[prominence.argsort(descending=True, stable=True)]
+
+
+def chosen(people: Tensor, person: int = 1) -> Tensor:
+    """Return a person (K, 3) of `people` (N, K, 3); all zeros where there are not so many.
+
+    Args:
+        people: as of `by_prominence`.
+        person: which of them, counted from 1.
+    """
+    return people[person - 1] if person <= len(people) else people.new_zeros(people.shape[1:])
 
 
 def drop_outside(keypoints: Tensor, size: tuple[int, int]) -> Tensor:

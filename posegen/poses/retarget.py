@@ -85,7 +85,9 @@ def hanging_on(bones: Skeleton, *joints: str) -> list[int]:
 def _carrier(joint: str) -> str:
     """Return the joint that carries a finger, a toe or a point of the face."""
     side = joint.partition("_")[0]
-    if any(word in joint for word in ("eye", "ear", "mouth", "face", "nose")):
+    if joint == "throat":
+        return _NECK
+    if any(word in joint for word in ("eye", "ear", "mouth", "face", "nose", "head")):
         return "nose"
     if any(word in joint for word in ("toe", "heel", "foot")):
         return f"{side}_ankle"

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from posegen.core import DataError, PluginError, PoseDetector
 from posegen.data.footage import Footage
+from posegen.data.naming import NameIndex, by_frame
 from posegen.data.posing import (
-    NameIndex,
     PeopleFinder,
     build_finder,
     pose_by_detector,
@@ -123,3 +123,55 @@ def test_a_videos_frames_by_their_numbers() -> None:
     assert index.get("walk_000012") == 12
     assert index.get("walk_000000") == 0
     assert index.get("walk_000120") is None
+
+
+def test_frames_that_are_counted_from_1() -> None:
+    assert by_frame({"walk_1": "a", "walk_2": "b", "walk_3": "c"}, "walk", 3) == dict(
+        enumerate("abc")
+    )
+    assert by_frame({"walk_1": "b", "walk_2": "c"}, "walk", 3) == {1: "b", 2: "c"}
+    assert by_frame({"walk_0": "a", "walk_1": "b"}, "walk", 1) == {0: "a", 1: "b"}
+
+
+def test_frames_by_number_whatever_the_word_before() -> None:
+    assert by_frame({"results_walk_000001": "b"}, "walk", 9) == {1: "b"}
+    assert by_frame({"0.jpg": "a", "1.jpg": "b"}, "walk", 9) == {0: "a", 1: "b"}
+    several = {"walk_0000": "a", "dance_0000": "b"}
+    assert by_frame(several, "walk", 9) == {0: "a"}
+    with pytest.raises(DataError, match="has the name of a frame of 'run'; call them run_000000"):
+        by_frame(several, "run", 9)
+    with pytest.raises(DataError, match="has the name of a frame"):
+        by_frame({"walk": "a"}, "walk", 9)
+
+
+def test_letters_and_accents_written_apart() -> None:
+    index = NameIndex([("Zoe\u0308_0.jpg", 1)])
+    assert index.get("Zo\u00eb_0.JPG") == 1
+
+
+def test_poses_most_of_whose_joints_lie_outside_are_refused(folder: Path, tmp_path: Path) -> None:
+    openpose(tmp_path / "json" / "a.json", 40, 60)
+    openpose(tmp_path / "json" / "b.json", 5, 5)
+    openpose(tmp_path / "json" / "c.json", 40, 60)
+    with pytest.raises(DataError, match="json: 36 of 54 joints lie outside the pictures; give the"):
+        list(pose_from_files(Footage(folder), tmp_path / "json"))
+
+
+def test_the_most_prominent_person_is_taken_or_the_one_asked_for(folder: Path) -> None:
+    class Two(PoseDetector):
+        skeleton = "coco17"
+
+        def __call__(self, images: Tensor) -> list[Tensor]:
+            small = torch.ones(17, 3)
+            small[0, :2] = 3
+            large = torch.ones(17, 3)
+            large[0, :2] = 6
+            return [torch.stack([small, large]) for _ in images]
+
+    def first(person: int) -> Tensor:
+        finder = PeopleFinder(Two(), skeleton="coco17")
+        return next(pose_by_detector(Footage(folder), finder, person=person)).keypoints
+
+    assert first(1)[0].tolist() == [6, 6, 1]
+    assert first(2)[0].tolist() == [3, 3, 1]
+    assert not first(3).any()

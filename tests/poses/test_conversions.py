@@ -24,6 +24,8 @@ SIZES = {
     "coco17": 17,
     "mediapipe33": 33,
     "wholebody133": 133,
+    "halpe26": 26,
+    "halpe136": 136,
 }
 PAIRS = list(itertools.permutations(SKELETONS, 2))
 COCO_TO_18 = [0, (6, 5), 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]

@@ -10,7 +10,7 @@ from torch import Tensor
 from posegen.core import PluginError, PoseDetector
 from posegen.core.skeletons import OPENPOSE18
 from posegen.poses.draw import draw_pose_on
-from posegen.poses.people import detect_people, drop_outside, most_prominent
+from posegen.poses.people import by_prominence, chosen, detect_people, drop_outside
 
 IMAGES = torch.zeros(2, 3, 40, 20, dtype=torch.uint8)
 
@@ -80,8 +80,8 @@ def test_prominence_is_of_the_large_and_whole() -> None:
     half[5:, 2] = 0
     people = torch.stack([nobody, small, half, large])
     for last, person in enumerate((nobody, small, half, large), start=1):
-        assert torch.equal(most_prominent(people[:last]), person)
-    assert torch.equal(most_prominent(people[:0]), nobody)
+        assert torch.equal(chosen(by_prominence(people[:last])), person)
+    assert torch.equal(chosen(by_prominence(people[:0])), nobody)
 
 
 def test_dropping_leaves_its_argument() -> None:

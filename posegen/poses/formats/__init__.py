@@ -17,18 +17,28 @@ from torch import Tensor
 
 from posegen.core.errors import ConfigError, DataError, suggest
 from posegen.core.skeletons import skeleton
+from posegen.poses.formats.alphapose import ALPHAPOSE
 from posegen.poses.formats.coco import COCO, DETECTIONS
 from posegen.poses.formats.common import Entry, Format, Size, are_fractions, floats
 from posegen.poses.formats.mediapipe import MEDIAPIPE
 from posegen.poses.formats.mmpose import MMPOSE
 from posegen.poses.formats.openpose import OPENPOSE
 from posegen.poses.formats.published import PUBLISHED
-from posegen.poses.people import drop_outside, most_prominent
+from posegen.poses.formats.text import LINES, YOLO, YOLO_DETECTIONS
+from posegen.poses.people import by_prominence, chosen, drop_outside
 
 #: name -> format. A file is of the first that recognises it.
 FORMATS = {
-    format.name: format for format in (OPENPOSE, COCO, DETECTIONS, MMPOSE, MEDIAPIPE, PUBLISHED)
+    format.name: format
+    for format in (
+        *(OPENPOSE, ALPHAPOSE, COCO, DETECTIONS, MMPOSE, MEDIAPIPE),
+        *(YOLO, YOLO_DETECTIONS, LINES, PUBLISHED),
+    )
 }
+#: What is read in a folder; texts beside JSON are notes.
+_SUFFIXES = ((".json", ".csv"), (".txt",))
+#: Lists that labelling tools put beside their files.
+_NO_POSES = ("classes.txt",)
 
 
 @dataclass(frozen=True)
@@ -41,14 +51,22 @@ class PoseRecord:
         keypoints: (K, 3): x, y in pixels and visibility: 1 seen, 0.5 hidden, 0 missing.
         skeleton: name of their skeleton.
         size: (H, W) of the picture in pixels, where the file or the caller knows it.
-        people: how many people the file has there; `keypoints` are the most prominent one's.
+        everybody: (N, K, 3), all people whom the file has there, the most prominent first;
+            `keypoints` are those of one of them, or all zeros.
+        outside: how many joints of theirs were left out because they lie outside the picture.
     """
 
     name: str
     keypoints: Tensor
     skeleton: str
     size: Size | None
-    people: int
+    everybody: Tensor
+    outside: int = 0
+
+    @property
+    def people(self) -> int:
+        """How many people there are."""
+        return len(self.everybody)
 
 
 def read_poses(
@@ -57,11 +75,12 @@ def read_poses(
     *,
     threshold: float | None = None,
     size_of: Callable[[str], Size | None] | None = None,
+    person: int = 1,
 ) -> Iterator[PoseRecord]:
-    """Read the poses of a file, or of all JSON and CSV files of a folder (by name).
+    """Read the poses of a file, or of all JSON and CSV files of a folder, or its texts (by name).
 
     Where a picture has several people, the most prominent one is taken, see
-    `posegen.poses.people.most_prominent`. A picture without people has a record
+    `posegen.poses.people.by_prominence`. A picture without people has a record
     whose joints are all missing.
 
     Args:
@@ -70,6 +89,8 @@ def read_poses(
         threshold: joints whose confidence is below this are missing; by default the format's own.
         size_of: picture's name -> its (H, W) or None; asked where a file holds fractions of a
             picture's size that it does not tell.
+        person: which of several people is taken: 1 is the most prominent, 2 the next; a picture
+            with fewer counts as one without people.
 
     Raises:
         ConfigError: for an unknown format.
@@ -83,11 +104,11 @@ def read_poses(
         if not recognising:
             titles = "; ".join(f"{one.name}: {one.title}" for one in FORMATS.values())
             raise DataError(f"{file}: is of no known pose format; known are {titles}.")
-        chosen = FORMATS[format] if format else recognising[0]
-        if chosen not in recognising:
+        known = FORMATS[format] if format else recognising[0]
+        if known not in recognising:
             raise DataError(f"{file}: is not of the format {format!r}; leave the format out.")
-        for entry in chosen.read(content, file):
-            yield _record(entry, chosen, threshold, size_of)
+        for entry in known.read(content, file):
+            yield _record(entry, known, threshold, size_of, person)
 
 
 def _files(path: Path) -> list[Path]:
@@ -95,10 +116,12 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder of poses.")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".json", ".csv"))
-    if not files:
-        raise DataError(f"{path}: holds no .json and no .csv file; give the folder that does.")
-    return files
+    inside = sorted(file for file in path.iterdir() if file.name not in _NO_POSES)
+    for suffixes in _SUFFIXES:
+        files = [file for file in inside if file.suffix.lower() in suffixes]
+        if files:
+            return files
+    raise DataError(f"{path}: holds no .json, .csv or .txt file; give the folder that does.")
 
 
 def _content(path: Path) -> Any:
@@ -107,6 +130,8 @@ def _content(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); replace it.") from None
+    if path.suffix.lower() != ".txt" and not text.strip():
+        raise DataError(f"{path}: is empty; write it again.")
     if path.suffix.lower() != ".json" and text.lstrip()[:1] not in ("{", "["):
         return text
     try:
@@ -120,6 +145,7 @@ def _record(
     format: Format,
     threshold: float | None,
     size_of: Callable[[str], Size | None] | None,
+    person: int,
 ) -> PoseRecord:
     people, joints = _people(entry, format)
     size = entry.size or (size_of(entry.name) if size_of else None)
@@ -134,13 +160,14 @@ def _record(
         people[..., :2] = people[..., :2] * torch.tensor([size[1], size[0]]) - 0.5
     limit = format.threshold if threshold is None else threshold
     people[(people[..., 2] < limit) | (people[..., 2] == 0)] = 0
+    seen = int((people[..., 2] > 0).sum())
     if size is not None:
         people = drop_outside(people, size)
-    people = people[people[..., 2].gt(0).any(1)]
-    keypoints = most_prominent(people)
+    outside = seen - int((people[..., 2] > 0).sum())
+    people = by_prominence(people[people[..., 2].gt(0).any(1)])
     if not format.labelled:
-        keypoints[:, 2] = keypoints[:, 2].ceil()
-    return PoseRecord(entry.name, keypoints, joints, size, len(people))
+        people[..., 2] = people[..., 2].ceil()
+    return PoseRecord(entry.name, chosen(people, person), joints, size, people, outside)
 
 
 def _people(entry: Entry, format: Format) -> tuple[Tensor, str]:

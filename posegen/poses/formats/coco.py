@@ -4,7 +4,7 @@
   [{"image_id", "keypoints": [x, y, v, …]}, …]}`, where v is 0 (not labelled), 1 (hidden) or 2
   (seen). COCO-WholeBody adds `foot_kpts`, `face_kpts`, `lefthand_kpts` and `righthand_kpts`.
 - Detections: `[{"image_id", "keypoints": [x, y, c, …], "score"}, …]`, as evaluation servers take
-  them and AlphaPose writes them; 17 or 133 joints.
+  them and AlphaPose writes them; 17 or 133 joints, or Halpe's 26 or 136.
 
 x and y count from the centre of the top-left pixel, as they do here.
 """
@@ -20,6 +20,8 @@ from posegen.core.skeletons import COCO17
 from posegen.poses.formats.common import Entry, Format, floats, size_of
 
 _SKELETONS = ("coco17", "wholebody133")
+#: AlphaPose writes its own skeletons in this form too.
+_DETECTED = (*_SKELETONS, "halpe26", "halpe136")
 _WHOLEBODY = ("keypoints", "foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
 
 
@@ -103,7 +105,7 @@ COCO = Format(
 DETECTIONS = Format(
     name="coco-detections",
     title="COCO's list of detections, AlphaPose",
-    skeletons=_SKELETONS,
+    skeletons=_DETECTED,
     threshold=0.3,
     recognises=_recognises_detections,
     read=_read_detections,

@@ -1,8 +1,9 @@
 """MMPose's JSON: lists of people with `keypoints` [[x, y], …] and `keypoint_scores` [c, …].
 
 Its inferencer writes `[person, …]` per picture and `[{"frame_id", "instances": [person, …]}, …]`
-per video; its demo scripts put the same under `instance_info`. 17 joints are COCO's, 133 are
-COCO-WholeBody's (RTMW, DWPose).
+per video; its demo scripts put the same under `instance_info`, count frames from 1, and put
+`results_` before the name. 17 joints are COCO's, 133 are
+COCO-WholeBody's (RTMW, DWPose), 26 are Halpe's.
 """
 
 from __future__ import annotations
@@ -28,17 +29,19 @@ def _recognises(content: Any) -> bool:
 
 
 def _read(content: Any, file: Path) -> Iterator[Entry]:
-    items = _items(content)
+    items, demo = _items(content), isinstance(content, dict)
+    name = file.stem.removeprefix("results_") if demo else file.stem
     frames = [item for item in items if "instances" in item]
     if not frames:
-        yield _entry(items, file.stem, str(file))
+        yield _entry(items, name, str(file))
         return
-    for number, frame in enumerate(frames):
-        frame_id = frame.get("frame_id", number)
-        where = f"{file}, frame {frame_id}"
-        if type(frame_id) is not int or not isinstance(frame["instances"], list):
+    numbers = [frame.get("frame_id", place) for place, frame in enumerate(frames)]
+    first = int(demo and 0 not in numbers)
+    for number, frame in zip(numbers, frames, strict=True):
+        where = f"{file}, frame {number}"
+        if type(number) is not int or not isinstance(frame["instances"], list):
             raise DataError(f'{where}: needs a number "frame_id" and a list "instances".')
-        yield _entry(frame["instances"], f"{file.stem}_{frame_id:06d}", where)
+        yield _entry(frame["instances"], f"{name}_{number - first:06d}", where)
 
 
 def _entry(people: list[Any], name: str, where: str) -> Entry:
@@ -60,7 +63,7 @@ def _person(person: Any, where: str) -> list[float]:
 MMPOSE = Format(
     name="mmpose",
     title="MMPose's inferencer and demos (RTMPose, RTMW, DWPose)",
-    skeletons=("coco17", "wholebody133"),
+    skeletons=("coco17", "wholebody133", "halpe26"),
     threshold=0.3,
     recognises=_recognises,
     read=_read,

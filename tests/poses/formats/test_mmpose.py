@@ -36,8 +36,11 @@ def test_a_video(write, person, wrapped: bool) -> None:
     ]
     content = {"meta_info": {}, "instance_info": frames} if wrapped else frames
     first, second = read_poses(write("walk.json", content))
-    assert (first.name, first.people) == ("walk_000003", 1)
-    assert (second.name, second.people) == ("walk_000004", 0)
+    names = ("walk_000002", "walk_000003") if wrapped else ("walk_000003", "walk_000004")
+    assert [(first.name, first.people), (second.name, second.people)] == [
+        (names[0], 1),  # its demo counts from 1
+        (names[1], 0),
+    ]
     torch.testing.assert_close(first.keypoints, points)
 
 
@@ -66,3 +69,9 @@ def test_nobody(write) -> None:
 def test_what_is_wrong_is_said(write, content: object, sentence: str) -> None:
     with pytest.raises(DataError, match=rf"wrong\.json.*{sentence}"):
         list(read_poses(write("wrong.json", content)))
+
+
+def test_a_demo_s_file_that_counts_from_0_is_believed(write, person) -> None:
+    frames = [{"frame_id": n, "instances": [instance(person("coco17"))]} for n in (0, 1)]
+    records = read_poses(write("results_walk.json", {"instance_info": frames}))
+    assert [record.name for record in records] == ["walk_000000", "walk_000001"]

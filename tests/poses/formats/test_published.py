@@ -107,7 +107,7 @@ def test_files_of_no_format(write, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none: no such file or folder"):
         list(read_poses(tmp_path / "none"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: holds no \.json and no \.csv file"):
+    with pytest.raises(DataError, match=r"empty: holds no \.json, \.csv or \.txt file"):
         list(read_poses(tmp_path / "empty"))
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"bytes\.json: cannot be read as UTF-8"):
