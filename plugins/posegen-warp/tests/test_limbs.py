@@ -63,7 +63,7 @@ def test_attention_is_what_is_copied_and_flow_is_the_way(inputs: Make) -> None:
     given = inputs((8.0, -4.0))
     aux = build()(**given).aux
     shares, flow = aux["shares"], aux["flow"]
-    assert shares.shape == (1, len(PARTS) + 2, *SIZE)
+    assert shares.shape == (1, len(PARTS) + 3, *SIZE)
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(1, *SIZE))
     # What grids draw: bright where the picture is copied from parts, dark where it is not.
     copied = aux["attention"]
@@ -125,7 +125,8 @@ def test_more_source_levels_than_there_are_is_refused() -> None:
 
 def test_the_body_is_taken_out_of_the_source_and_the_rest_stays(standing: Make) -> None:
     mask = masks(Anatomy("openpose18")(standing(), standing()).source, SIZE, 2)
-    body = torch.nn.functional.interpolate(mask.amax(dim=1, keepdim=True), scale_factor=2.0)
+    mask = mask.amax(dim=1, keepdim=True)
+    body = torch.nn.functional.interpolate(mask, scale_factor=2.0)
     picture = torch.where(body > 0.9, 1.0, -0.5).expand(1, 3, *SIZE)
     without = cleared(picture, mask, steps=4)
     assert (without - -0.5).abs().max() < 0.1
@@ -135,4 +136,4 @@ def test_the_body_is_taken_out_of_the_source_and_the_rest_stays(standing: Make) 
 
 def test_a_source_without_anybody_stays_as_it_is() -> None:
     picture = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(2))
-    assert torch.equal(cleared(picture, torch.zeros(1, len(PARTS), 64, 32), steps=4), picture)
+    assert torch.equal(cleared(picture, torch.zeros(1, 1, 64, 32), steps=4), picture)

@@ -26,13 +26,17 @@ class Moved(NamedTuple):
     Attributes:
         picture: (B, P, 3, H, W), moved by each part's map, float32.
         cleared: (B, 3, H, W), not moved, and without the body.
+        body: (B, 1, H/2, W/2), where the body was that is missing there.
         masks: (B, P, H/2, W/2).
-        grids: (B, P, h, w, 2) at 1/2, 1/4, 1/8… of the picture's size.
+        linear: (B, P, 2, 2), of the maps.
+        grids: (B, P, h, w, 2) at 1, 1/2, 1/4, 1/8… of the picture's size.
     """
 
     picture: Tensor
     cleared: Tensor
+    body: Tensor
     masks: Tensor
+    linear: Tensor
     grids: list[Tensor]
 
 
@@ -47,13 +51,36 @@ def move(source: Tensor, motion: Motion, *, levels: int, clearing: int) -> Moved
         clearing: see `cleared`.
     """
     size = (source.shape[2], source.shape[3])
-    body = motion.source._replace(radius=_WIDER * motion.source.radius)
+    wide = motion.source._replace(radius=_WIDER * motion.source.radius)
+    body = masks(wide, size, 2).amax(dim=1, keepdim=True)
+    grids = [positions(motion, size, 2**level) for level in range(levels + 2)]
     return Moved(
-        sample(source, positions(motion, size, 1)).transpose(1, 2),
-        cleared(source, masks(body, size, 2), clearing),
+        sample(source, grids[0]).transpose(1, 2),
+        cleared(source, body, clearing),
+        body,
         masks(motion.target, size, 2),
-        [positions(motion, size, 2 ** (level + 1)) for level in range(levels + 1)],
+        motion.linear,
+        grids,
     )
+
+
+def moved_aside(source: Tensor, moved: Moved, aside: Tensor) -> Tensor:
+    """Fetch the parts' pictures again, a little beside: (B, P, 3, H, W), float32.
+
+    Joints say where limbs are, not where outlines are, and a joint is known to a pixel or two.
+
+    Args:
+        source: (B, 3, H, W).
+        moved: the parts.
+        aside: (B, 2, H, W), x and y in pixels of the target: what is at p comes from where the maps
+            take p + aside.
+    """
+    right, down = aside[:, None].unbind(dim=2)  # (B, 1, H, W)
+    steps = [
+        (row[..., 0, None, None] * right + row[..., 1, None, None] * down) * (2 / side)
+        for row, side in zip(moved.linear.unbind(dim=2), reversed(source.shape[2:]), strict=True)
+    ]
+    return sample(source, moved.grids[0] + torch.stack(steps, dim=4)).transpose(1, 2)
 
 
 def prior(mask: Tensor) -> Tensor:
@@ -88,49 +115,73 @@ def joined_input(source: Tensor, moved: Moved, target_pose: Tensor) -> Tensor:
     )
 
 
-def composed(source: Tensor, moved: Moved, head: Tensor) -> GeneratorOutput:
-    """Put the picture together: of each part's, the source where it was, and what is painted.
+class Composed(NamedTuple):
+    """A picture of what there is, before anything is painted.
+
+    Attributes:
+        picture: (B, 3, H, W), the mean of what is copied, by its shares.
+        shares: (B, P + 3, H, W), of the parts, of the source without its body, of the source as it
+            is, and of the paint.
+    """
+
+    picture: Tensor
+    shares: Tensor
+
+    def painted(self, paint: Tensor) -> Tensor:
+        """Return the picture with its share of the paint (B, 3, H, W)."""
+        share = self.shares[:, -1:]
+        return (1 - share) * self.picture + share * paint
+
+
+def composed(source: Tensor, moved: Moved, pictures: Tensor, logits: Tensor) -> Composed:
+    """Take each pixel from one of the parts, or from the source where it was.
 
     Args:
         source: (B, 3, H, W).
-        moved: the parts' pictures.
-        head: (B, P + 2 + 3, H, W): a logit for each part, for the source, for the paint; the paint.
+        moved: the parts.
+        pictures: (B, P, 3, H, W), of the parts.
+        logits: (B, P + 3, H, W), as `Composed.shares`, before what the masks say.
+    """
+    nothing = torch.zeros_like(moved.body)
+    bias = torch.cat([prior(moved.masks), nothing, prior(1 - moved.body), nothing], dim=1)
+    shares = (logits + functional.interpolate(bias, scale_factor=2.0)).softmax(dim=1)
+    there = torch.stack([moved.cleared, source.to(pictures.dtype)], dim=1)
+    total = (shares[:, :-1, None] * torch.cat([pictures, there], dim=1)).sum(dim=1)
+    return Composed(total / (1 - shares[:, -1:]).clamp(min=1e-3), shares)
+
+
+def shown(picture: Tensor, shares: Tensor, aside: Tensor, moved: Moved) -> GeneratorOutput:
+    """Return the picture with what is drawn beside it.
 
     Returns:
-        The picture; in `aux`, `shares` (B, P + 2, H, W), what each pixel is made of, `attention`
-        (B, 1, H, W), how much of it is copied from moved parts, and `flow`, see `_flow`.
+        In `aux`: `shares`, see `Composed`; `attention` (B, 1, H, W), how much of a pixel is copied
+        from moved parts; `flow` (B, 2, H/2, W/2), the parts' mean displacement in pixels of that
+        size.
     """
-    parts = moved.masks.shape[1]
-    logits, paint = head[:, :-3], head[:, -3:]
-    bias = functional.pad(prior(moved.masks), (0, 0, 0, 0, 0, 2))
-    shares = (logits + functional.interpolate(bias, scale_factor=2.0)).softmax(dim=1)
-    image = (shares[:, :parts, None] * moved.picture).sum(dim=1)
-    image = (
-        image + shares[:, parts : parts + 1] * moved.cleared + shares[:, parts + 1 :] * paint.tanh()
-    )
+    parts = shares[:, : moved.masks.shape[1]]
     aux = {
-        "attention": shares[:, :parts].sum(dim=1, keepdim=True),
+        "attention": parts.sum(dim=1, keepdim=True),
         "shares": shares,
-        "flow": _flow(shares[:, :parts], moved),
+        "flow": _flow(parts, moved, aside),
     }
-    return GeneratorOutput(image.to(source.dtype), aux)
+    return GeneratorOutput(picture, aux)
 
 
 @torch.no_grad()
-def _flow(shares: Tensor, moved: Moved) -> Tensor:
-    """Return the parts' mean displacement, (B, 2, H/2, W/2), in pixels of that size."""
+def _flow(shares: Tensor, moved: Moved, aside: Tensor) -> Tensor:
     height, width = moved.masks.shape[2:]
     weight = halved(shares)[:, :, None]  # (B, P, 1, h, w)
-    grid = moved.grids[0].permute(0, 1, 4, 2, 3)  # (B, P, 2, h, w), from -1 to 1
+    grid = moved.grids[1].permute(0, 1, 4, 2, 3)  # (B, P, 2, h, w), from -1 to 1
     x, y = (
         (torch.arange(side, device=shares.device, dtype=shares.dtype) + 0.5) * (2 / side) - 1
         for side in (width, height)
     )
     here = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
-    return (weight * (grid - here)).sum(dim=1) * grid.new_tensor([width, height])[:, None, None] / 2
+    way = (weight * (grid - here)).sum(dim=1) * grid.new_tensor([width, height])[:, None, None] / 2
+    return way + halved(aside) / 2 * weight.sum(dim=1)
 
 
-def cleared(picture: Tensor, masks: Tensor, steps: int) -> Tensor:
+def cleared(picture: Tensor, body: Tensor, steps: int) -> Tensor:
     """Take the body out of a picture, and fill its place from around: (B, 3, H, W), float32.
 
     Means of what is not masked, over squares of 2, 4, 8… pixels: what is masked takes the mean of
@@ -139,10 +190,10 @@ def cleared(picture: Tensor, masks: Tensor, steps: int) -> Tensor:
 
     Args:
         picture: (B, 3, H, W).
-        masks: (B, P, H/2, W/2), of the parts.
+        body: (B, 1, H/2, W/2), where it is, from 0 to 1.
         steps: how many means there are, the last over squares of 2 to that.
     """
-    taken = functional.interpolate(masks.amax(dim=1, keepdim=True), scale_factor=2.0)
+    taken = functional.interpolate(body, scale_factor=2.0)
     weight = (1 - 2 * taken).clamp(min=0)  # nothing of the body's inside counts
     known = [(picture.to(weight.dtype) * weight, weight)]
     for _ in range(steps):

@@ -10,9 +10,10 @@
     1/16                 down ─ blocks ──────────────────────┘
 
 The source picture itself is moved at full size by each part's map. The head does not paint it
-again: it says of each pixel which part to take it from, or whether to leave it where it was, and
-paints only what none of these has. So prints and stripes come through unharmed from the first step
-on, and the convolutions work at half the size and below, where a CPU can afford them.
+again: it says how far beside a pixel the map should look, which part to take it from or whether to
+leave it where it was, and paints only what none of these has. So prints and stripes come through
+unharmed from the first step on, and nearly all convolutions work at half the size and below, where
+a CPU can afford them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posegen.core import Generator, GeneratorOutput, TaskInfo
-from posegen_warp.composing import composed, joined_input, move, prior
+from posegen_warp.composing import (
+    Moved,
+    composed,
+    joined_input,
+    move,
+    moved_aside,
+    prior,
+    shown,
+)
 from posegen_warp.config import LimbsConfig
 from posegen_warp.layers import Residual, channels_last, conv, halved
 from posegen_warp.parts import LAYERS, PARTS, Anatomy
@@ -70,11 +79,7 @@ class Limbs(Generator):
             )
             for level in reversed(range(len(widths) - 1))
         )
-        self.head = nn.Conv2d(widths[0], 4 * (len(PARTS) + 2 + 3), 3, padding=1)
-        # At first: the parts where they belong, elsewhere the source where it was, and no paint.
-        nn.init.normal_(self.head.weight, std=1e-3)
-        start = torch.tensor([0.0] * len(PARTS) + [-2.0, -4.0] + [0.0] * 3)
-        self.head.bias = nn.Parameter(start.repeat_interleave(4))
+        self.head = Head(widths[0], norm)
 
     def forward(
         self,
@@ -122,12 +127,53 @@ class Limbs(Generator):
                 state,
                 skips.pop(),
                 features[level - 1] if there else None,
-                moved.grids[level] if there else None,
+                moved.grids[level + 1] if there else None,
                 functional.avg_pool2d(moved.masks, 2**level) if there else None,
             )
-        return composed(
-            source, moved, functional.pixel_shuffle(at_least_float32(self.head(state)), 2)
+        picture, shares, aside = self.head(state, source, moved)
+        return shown(picture.to(source.dtype), shares, aside, moved)
+
+
+class Head(nn.Module):
+    """What each pixel is made of: the state (B, width, H/2, W/2) -> the picture (B, 3, H, W).
+
+    Args:
+        width: channels of the state.
+        norm: normalisation after each convolution.
+    """
+
+    #: The farthest that a part is moved beside where its joints put it, as a share of the height.
+    REACH = 1 / 20
+    #: Channels from which the paint is made at full size, and of the layer between.
+    PAINT = (8, 16)
+
+    def __init__(self, width: int, norm: str) -> None:
+        super().__init__()
+        paint, hidden = self.PAINT
+        self.widths = [len(PARTS) + 3, paint]
+        # The source where it was, four pixels as one, and where its body is missing.
+        self.before = conv(width + 12 + 1, 2 * width, norm)
+        self.decide = nn.Conv2d(2 * width, 4 * sum(self.widths) + 2, 3, padding=1)
+        self.paint = nn.Sequential(
+            conv(paint + 3, hidden, norm), nn.Conv2d(hidden, 3, 3, padding=1)
         )
+        # At first: the parts where they belong, elsewhere the source where it was, and no paint.
+        nn.init.normal_(self.decide.weight, std=1e-3)
+        start = torch.tensor([0.0] * len(PARTS) + [-2.0, -2.0, -4.0] + [0.0] * paint)
+        start = torch.cat([start.repeat_interleave(4), torch.zeros(2)])
+        self.decide.bias = nn.Parameter(start)
+
+    def forward(self, state: Tensor, source: Tensor, moved: Moved) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the picture, the shares (see `Composed`) and how far parts are moved aside."""
+        there = torch.cat([functional.pixel_unshuffle(source, 2), moved.body.to(source.dtype)], 1)
+        decided = at_least_float32(self.decide(self.before(torch.cat([state, there], dim=1))))
+        large, aside = functional.pixel_shuffle(decided[:, :-2], 2), decided[:, -2:]
+        logits, code = large.tensor_split(self.widths[:1], dim=1)
+        aside = functional.interpolate(aside, scale_factor=2.0, mode="bilinear")
+        aside = self.REACH * source.shape[2] * aside.tanh()
+        copied = composed(source, moved, moved_aside(source, moved, aside), logits)
+        paint = at_least_float32(self.paint(torch.cat([code, copied.picture], dim=1))).tanh()
+        return copied.painted(paint), copied.shares, aside
 
 
 class Up(nn.Module):
