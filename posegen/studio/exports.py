@@ -55,9 +55,13 @@ def track_of(timeline: Timeline, layout: str) -> Tensor:
 
 
 def export(
-    model: PoseTransfer, picture: Image.Image, pose: Tensor, track: Tensor, asked: Export,
+    model: PoseTransfer,
+    picture: Image.Image,
+    pose: Tensor,
+    track: Tensor,
+    asked: Export,
     layout: str,
-) -> File:  # fmt: skip
+) -> File:
     """Make a file of a timeline.
 
     Args:
