@@ -26,7 +26,7 @@ def test_the_generator_as_a_user_has_it() -> None:
     "options",
     [
         {"widths": [4], "patch": 4, "blocks": 1, "attending": 1},
-        {"widths": [4, 8, 12], "patch": 1, "blocks": 2, "attending": 1, "head_width": 4},
+        {"widths": [4, 8], "patch": 1, "blocks": 2, "attending": 1, "head_width": 4},
     ],
 )
 def test_the_generator_with_other_options(options: dict[str, object]) -> None:
