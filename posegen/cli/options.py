@@ -121,7 +121,7 @@ def parse_sampling(texts: list[str] | None) -> dict[str, Any]:
 def parse_size(text: str, option: str) -> tuple[int, int]:
     """Read `HxW`."""
     height, cross, width = text.lower().partition("x")
-    if not (cross and height.isdigit() and width.isdigit()):
+    if not (cross and height.isdecimal() and width.isdecimal()):
         raise ConfigError(f"{option} {text}: write it as HEIGHTxWIDTH, for example 128x64.")
     return int(height), int(width)
 

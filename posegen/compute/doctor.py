@@ -206,7 +206,7 @@ def notes(folders: Mapping[str, Path]) -> Iterator[str]:
             "build for CUDA: https://pytorch.org/get-started/locally."
         )
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit() and int(threads) > cores():
+    if threads.isdecimal() and int(threads) > cores():
         yield (
             f"OMP_NUM_THREADS is {threads} and this process has {cores()} cores, which makes "
             f"everything slower; unset it, or set it to {cores()} at most."

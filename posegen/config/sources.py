@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from posegen.core.errors import ConfigError
+from posegen.core.texts import parse_toml, read_text
 
 Tree = dict[str, Any]
 
@@ -28,10 +28,10 @@ def read_toml(path: Path) -> Tree:
         ConfigError: naming the file, and the line where the text is wrong.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_toml(read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise ConfigError(f"{path}: not a readable TOML file: {error}.") from None
 
 
@@ -60,8 +60,8 @@ def parse_value(text: str) -> Any:
     if text.lower() in ("none", "null"):
         return None
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 

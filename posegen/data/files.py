@@ -10,6 +10,7 @@ from pathlib import Path
 
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.files import HOLDER, LOCK
+from posegen.core.texts import read_text
 
 
 def put(path: Path, content: bytes) -> None:
@@ -29,8 +30,8 @@ def put_lines(path: Path, lines: Iterable[str]) -> None:
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a text that are not blank; DataError where it is no text."""
     try:
-        return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); replace it.") from None
 
 

@@ -6,7 +6,6 @@ what to do. A bad row ends the reading or is left out: see `posegen.data.problem
 
 from __future__ import annotations
 
-import csv
 import os
 from array import array
 from collections.abc import Collection, Iterator, Sequence
@@ -18,7 +17,9 @@ import torch
 from torch import Tensor
 
 from posegen.core.errors import DataError
+from posegen.core.files import read_regular
 from posegen.core.skeletons import OPENPOSE18
+from posegen.core.texts import LIMIT, parse_rows
 from posegen.data.config import PublishedConfig, Split
 from posegen.data.image_files import first_size
 from posegen.data.problems import Problems
@@ -243,14 +244,17 @@ def pair_fields(line: str) -> list[str]:
     """Return the names in a line of pairs; one with a comma is in quotes."""
     if '"' not in line:  # the csv module takes four times as long
         return [field.strip() for field in line.split(",")]
-    reader = csv.reader([line.replace("\r", " ")], skipinitialspace=True)
-    return [field.strip() for field in next(reader)]
+    try:
+        (fields,) = parse_rows([line.replace("\r", " ")], skipinitialspace=True)
+    except ValueError:
+        return [line]  # a field without an end; no pair, as its row's message says
+    return [field.strip() for field in fields]
 
 
 def _rows(path: Path, header: str, problems: Problems, kind: str) -> Iterator[tuple[int, str]]:
     """Yield (line number, line) of all lines below the header that are not blank."""
     try:
-        lines = path.read_bytes().decode("utf-8-sig", "replace").split("\n")
+        lines = read_regular(path, LIMIT).decode("utf-8-sig", "replace").split("\n")
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
         raise DataError(f"{path}: {reason}; put the file there, or give another folder.") from None

@@ -23,6 +23,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from posegen.core.errors import DataError
+from posegen.core.texts import parse_json, read_text
 from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 
 #: Goes up when a reader of older files would misread a newer one.
@@ -108,7 +109,7 @@ def read(path: Path) -> Evaluation:
     if missing := [name for name in (file, table) if not name.is_file()]:
         raise DataError(f"{missing[0]}: no such file; `posegen eval` writes it.")
     try:
-        content = json.loads(file.read_bytes())
+        content = parse_json(read_text(file))
         if content["schema"] != SCHEMA:
             raise DataError(
                 f"{file}: schema {content['schema']}, and this posegen reads schema {SCHEMA}; run "
@@ -117,7 +118,7 @@ def read(path: Path) -> Evaluation:
         protocols = [_protocol(entry) for entry in content["evaluations"]]
         subject, pairs = dict(content["subject"]), int(content["pairs"])
         seconds = float(content["seconds"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise _damaged(file, error) from None
     try:
         with table.open(newline="", **_ENCODING) as lines:

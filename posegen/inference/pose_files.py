@@ -9,8 +9,6 @@ at [-1, -1]; [x, y] alone counts as seen.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +19,10 @@ from torch import Tensor
 
 from posegen.core.errors import DataError
 from posegen.core.skeletons import Skeleton, skeleton
+from posegen.core.texts import parse_json, read_text
 from posegen.poses.conversions import convert
 from posegen.poses.formats import read_poses
+from posegen.poses.formats.common import LARGEST
 from posegen.weights.files import write_json
 
 
@@ -50,7 +50,7 @@ def read_pose(path: Path, expected: str) -> Pose:
         DataError: naming the file, the joint where there is one, and what is wrong.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = parse_json(read_text(path))
     except FileNotFoundError:
         raise DataError(f"{path}: no such pose file.") from None
     except (OSError, ValueError) as error:
@@ -110,7 +110,7 @@ def _keypoints(rows: list[Any], joints: Skeleton, path: Path) -> Tensor:
         if row is None:
             continue
         numbers = isinstance(row, list) and all(
-            type(v) in (int, float) and math.isfinite(v) for v in row
+            type(v) in (int, float) and abs(v) <= LARGEST for v in row
         )
         if not numbers or len(row) not in (2, 3):
             raise DataError(
@@ -129,7 +129,9 @@ def _size(content: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
     if size is None:
         return None
     if not (
-        isinstance(size, list) and len(size) == 2 and all(type(v) is int and v > 0 for v in size)
+        isinstance(size, list)
+        and len(size) == 2
+        and all(type(v) is int and 0 < v <= LARGEST for v in size)
     ):
         raise DataError(f'{path}: "size" is not [height, width] in pixels.')
     return size[0], size[1]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from posegen.core.errors import DataError
 from posegen.core.skeletons import skeleton
+from posegen.core.texts import parse_json, read_text
 from posegen.inference.pose_files import Pose, read_pose
 from posegen.poses.conversions import convert
 from posegen.poses.formats import read_poses
@@ -76,14 +76,14 @@ def _files(path: Path) -> list[Path]:
 def _natural(file: Path) -> list[tuple[int, int, str]]:
     """Return the parts of a name, numbers as numbers and before words."""
     parts = re.findall(r"\d+|\D+", file.stem)
-    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _is_ours(file: Path, joints: int) -> bool:
     """Whether it is one of our pose files; what cannot be read is left to the other readers."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(read_text(file))
+    except (OSError, ValueError):
         return False
     if isinstance(content, list):
         return len(content) == joints and all(row is None or type(row) is list for row in content)

@@ -8,7 +8,6 @@ the user's `~/.config/posegen/registry.toml`, and the files in `POSEGEN_REGISTRY
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from posegen.core.errors import ConfigError, suggest
+from posegen.core.texts import parse_toml, read_text
 from posegen.plugins.build import fields_at, reason
 from posegen.plugins.entries import CatalogueFile, PluginEntry, WeightsEntry
 
@@ -121,7 +121,7 @@ def read(file: Path, *, strict: bool = False) -> CatalogueFile:
         ConfigError: naming the file, the entry and the key that is wrong.
     """
     try:
-        tree = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        tree = parse_toml(read_text(file))
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such catalogue.") from None
     except (OSError, ValueError) as error:

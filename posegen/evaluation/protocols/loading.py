@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -18,6 +17,7 @@ from typing import Any, TypeGuard
 from pydantic import ValidationError
 
 from posegen.core.errors import ConfigError, suggest
+from posegen.core.texts import parse_toml, read_text
 from posegen.evaluation.protocols.schema import Protocol, Steps, Variant
 
 _SUFFIX = ".toml"
@@ -52,12 +52,12 @@ def load(name: str | Path) -> Protocol:
     if text.endswith(_SUFFIX):
         path = Path(text).expanduser()
         try:
-            return _read(path.read_text(encoding="utf-8-sig"), str(path))
+            return _read(read_text(path), str(path))
         except FileNotFoundError:
             raise ConfigError(
                 f"{path}: no such protocol file; posegen's own are {', '.join(names())}."
             ) from None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from error
     if text not in names():
         raise ConfigError(
@@ -132,8 +132,8 @@ def definition(protocol: Protocol, variant: Variant) -> dict[str, Any]:
 
 def _read(text: str, where: str) -> Protocol:
     try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tree = parse_toml(text)
+    except ValueError as error:
         raise ConfigError(f"{where}: not a readable TOML file: {error}.") from None
     tree = _complete(tree, where)
     try:

@@ -31,7 +31,7 @@ FORMS: tuple[Callable[[str], str], ...] = (str, stem, plain)
 def natural(name: str) -> list[tuple[int, int | str]]:
     """Return a key that sorts `2.png` before `10.png`."""
     parts = re.split(r"(\d+)", name)
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
 
 
 def file_names(folder: Path, option: str) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from posegen.core.errors import DataError
+from posegen.core.texts import parse_rows, read_text
 from posegen.data.pictures import is_picture
 from posegen.evaluation.results.files import (
     RECORD,
@@ -138,10 +138,10 @@ def as_listed(results: Iterable[ResultFile], path: Path) -> Matched:
 
 def _read_pairs(path: Path) -> list[tuple[str, ...]]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        parsed = parse_rows(read_text(path).splitlines())
+    except (OSError, ValueError) as error:
         raise DataError(f"--pairs {path}: cannot be read as UTF-8 text ({error}).") from None
-    rows = [tuple(field.strip() for field in row) for row in csv.reader(lines)]
+    rows = [tuple(field.strip() for field in row) for row in parsed]
     header = ",".join(PAIR_HEADER)
     if rows[:1] != [tuple(PAIR_HEADER)]:
         raise DataError(f"--pairs {path}, row 1: the header must be {header!r}.")

@@ -6,7 +6,6 @@ exactly it takes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from posegen.core.errors import ConfigError, DataError, suggest
 from posegen.core.skeletons import skeleton
+from posegen.core.texts import parse_json, read_text
 from posegen.poses.formats.alphapose import ALPHAPOSE
 from posegen.poses.formats.coco import COCO, DETECTIONS
 from posegen.poses.formats.common import Entry, Format, Size, are_fractions, floats
@@ -127,16 +127,16 @@ def _files(path: Path) -> list[Path]:
 def _content(path: Path) -> Any:
     """Return parsed JSON, or the text of a file that is something else."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); replace it.") from None
     if path.suffix.lower() != ".txt" and not text.strip():
         raise DataError(f"{path}: is empty; write it again.")
     if path.suffix.lower() != ".json" and text.lstrip()[:1] not in ("{", "["):
         return text
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         raise DataError(f"{path}: is not valid JSON ({error}); write it again.") from None
 
 

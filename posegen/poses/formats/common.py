@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from posegen.core.errors import DataError
+
+#: Of a coordinate or a side, in pixels; what is beyond is no picture's.
+LARGEST = 10**6
 
 #: (H, W) of a picture in pixels.
 Size = tuple[int, int]
@@ -66,7 +68,7 @@ def floats(values: Any, where: str) -> list[float]:
         DataError: where it is not.
     """
     good = isinstance(values, list) and all(
-        type(value) in (int, float) and math.isfinite(value) for value in values
+        type(value) in (int, float) and abs(value) <= LARGEST for value in values
     )
     if not good:
         raise DataError(f"{where}: {str(values)[:60]!r} is not a list of numbers; mend the entry.")
@@ -75,7 +77,12 @@ def floats(values: Any, where: str) -> list[float]:
 
 def size_of(height: Any, width: Any) -> Size | None:
     """Return (H, W) where both are whole positive numbers, and None otherwise."""
-    if type(height) is int and type(width) is int and min(height, width) > 0:
+    if (
+        type(height) is int
+        and type(width) is int
+        and min(height, width) > 0
+        and max(height, width) <= LARGEST
+    ):
         return height, width
     return None
 

@@ -15,13 +15,13 @@ number or name in `landmark`, `landmark_id`, `landmark_name`, `id` or `index`.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from posegen.core.errors import DataError
 from posegen.core.skeletons import MEDIAPIPE33
+from posegen.core.texts import parse_rows
 from posegen.poses.formats.common import Entry, Format, size_of
 
 _HOLDERS = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark")
@@ -104,11 +104,18 @@ def _columns(header: list[str]) -> list[list[tuple[str, str]]]:
     return []
 
 
+def _cells(line: str, file: Path, row: int) -> list[str]:
+    try:
+        return [cell for cells in parse_rows([line]) for cell in cells]
+    except ValueError as error:
+        raise DataError(f"{file}, row {row}: not readable as CSV ({error}).") from None
+
+
 def _table(text: str, file: Path) -> list[_Picture]:
     header = _header(text)
     columns, pictures = _columns(header), dict[str, _Picture]()
     for number, line in enumerate(text.splitlines()):
-        cells = zip(header, next(csv.reader([line])), strict=False)
+        cells = zip(header, _cells(line, file, number + 1), strict=False)
         row = {key: cell.strip() for key, cell in cells if cell.strip()}
         if not row or number == 0:
             continue

@@ -172,7 +172,8 @@ class Head(nn.Module):
         aside = functional.interpolate(aside, scale_factor=2.0, mode="bilinear")
         aside = self.REACH * source.shape[2] * aside.tanh()
         copied = composed(source, moved, moved_aside(source, moved, aside), logits)
-        paint = at_least_float32(self.paint(torch.cat([code, copied.picture], dim=1))).tanh()
+        seen = torch.cat([code, copied.picture], dim=1).to(state.dtype)
+        paint = at_least_float32(self.paint(seen)).tanh()
         return copied.painted(paint), copied.shares, aside
 
 

@@ -1,0 +1,50 @@
+"""Texts of others, parsed: whatever is wrong with them is one kind of error, a ValueError."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from posegen.core.files import read_regular
+
+#: Bytes; the poses of a few hours of video take less.
+LIMIT = 2**29
+
+
+def read_text(path: Path, limit: int = LIMIT) -> str:
+    """Read a file as UTF-8, with or without a byte order mark.
+
+    Raises:
+        OSError: where it cannot be read, is no regular file, or is larger than `limit` bytes.
+        ValueError: where it is not UTF-8.
+    """
+    return read_regular(path, limit).decode("utf-8-sig")
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON; ValueError where it is none, or nested too deeply."""
+    return _parsed(json.loads, text)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML; ValueError where it is none, or nested too deeply."""
+    return _parsed(tomllib.loads, text)  # type: ignore[no-any-return]
+
+
+def parse_rows(lines: Iterable[str], **options: Any) -> list[list[str]]:
+    """Parse CSV; ValueError where a field is too long, or a quote does not end."""
+    try:
+        return list(csv.reader(lines, **options))
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
+
+
+def _parsed(parse: Any, text: str) -> Any:
+    try:
+        return parse(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
