@@ -18,6 +18,7 @@ from posegen.inference.backgrounds import (
     person_mask,
     with_background,
 )
+from posegen.inference.grids import as_tensor
 from posegen.inference.pose_files import Pose
 from posegen.inference.views import View
 from posegen.poses.motions import motion
@@ -51,7 +52,7 @@ def clean_distance(pose: Tensor) -> Tensor:
 
 
 def unit(picture: Image.Image) -> Tensor:
-    return torch.tensor(list(picture.getdata())).view(*SIZE, 3).permute(2, 0, 1) / 255
+    return as_tensor(picture).float() / 255
 
 
 def scene() -> Scene:
