@@ -10,6 +10,7 @@ import typer
 from posegen.cli.options import (
     DetectorOption,
     DeviceOption,
+    PersonOption,
     SamplingOption,
     SeedOption,
     SetOption,
@@ -45,6 +46,7 @@ def animate(
         Path | None,
         typer.Option(metavar="JSON", help="The pose in the photo; else a detector finds it."),
     ] = None,
+    person: PersonOption = 1,
     detector: DetectorOption = None,
     set_: SetOption = None,
     retarget: Annotated[
@@ -82,6 +84,14 @@ def animate(
     show_pose: Annotated[
         bool, typer.Option("--show-pose", rich_help_panel=_OUTPUT, help="Draw the pose beside.")
     ] = False,
+    background: Annotated[
+        str,
+        typer.Option(
+            metavar="model|keep|COLOUR|PICTURE",
+            rich_help_panel=_OUTPUT,
+            help="model: as generated; keep: the photo's, which stands still; or another.",
+        ),
+    ] = "model",
     sampling: SamplingOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
@@ -97,20 +107,26 @@ def animate(
     from posegen.core.skeletons import skeleton
     from posegen.evaluation.flicker import FlickerMeter
     from posegen.inference import load_model
-    from posegen.inference.animation import enlarged
+    from posegen.inference.animation import beside_poses
+    from posegen.inference.backgrounds import check_background, with_background
     from posegen.inference.clips import check_clip, write_clip
     from posegen.inference.marks import marked
+    from posegen.inference.pose_files import read_pose
     from posegen.poses.smoothing import jitter
 
     if out.suffix:
         check_clip(out, fps or 1)
+    check_background(background)
     model = load_model(chosen_weights(weights), pick_device(device))
     model = model.with_sampling(**parse_sampling(sampling))
 
     def finder() -> PeopleFinder:
         return open_finder(detector or DEFAULT_DETECTOR, set_, device, model.skeleton)
 
-    scene = model.stage(photo, motion, source_pose, finder=finder, how=retarget, smoothing=smooth)
+    given = None if source_pose is None else read_pose(source_pose, model.skeleton, person)
+    scene = model.stage(
+        photo, motion, given, finder=finder, person=person, how=retarget, smoothing=smooth
+    )
     driver = scene.driver
     if draw:
         draw.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +135,9 @@ def animate(
     frames = meter.watch(model.frames(scene.picture, scene.source, scene.wanted, seed=seed))
     total = len(scene.track)
     with progress(f"{photo.stem}: {motion}") as advance:
-        shown = enlarged(frames, scene, scale, model.skeleton if show_pose else None)
+        shown = with_background(frames, scene, model.skeleton, background, scale)
+        if show_pose:
+            shown = beside_poses(shown, scene, model.skeleton)
         done = tracked(shown, advance, total)
         if out.suffix:
             write_clip(out, done, fps or driver.fps, model.mark)
@@ -132,8 +150,10 @@ def animate(
         note(f"Jitter of the poses, in heights per frame²: {before:.4f}, smoothed {after:.4f}.")
     flicker = meter.result
     if flicker.person is not None and flicker.background is not None:
-        person, ground = flicker.person, flicker.background
-        note(f"Flicker, pixels in [0, 1]: {person:.4f} on the person, {ground:.4f} elsewhere.")
+        note(
+            f"Flicker, pixels in [0, 1]: {flicker.person:.4f} on the person, "
+            f"{flicker.background:.4f} elsewhere."
+        )
     say(f"{out}: {total} frames")
     if draw:
         say(str(draw))

@@ -12,6 +12,7 @@ from posegen.cli.console import note, progress, say, tracked
 from posegen.cli.options import (
     CompileOption,
     DeviceOption,
+    PersonOption,
     PrecisionOption,
     SamplingOption,
     SeedOption,
@@ -40,6 +41,7 @@ def generate(
         Path | None,
         typer.Option(metavar="JSON", help="The pose in that picture; else a detector finds it."),
     ] = None,
+    person: PersonOption = 1,
     weights: WeightsOption = None,
     target_pose: Annotated[
         list[Path] | None, typer.Option(metavar="JSON", help="A wanted pose (repeatable).")
@@ -83,6 +85,10 @@ def generate(
         int,
         typer.Option(min=1, max=16, rich_help_panel=_CLIP, help="Enlarge the clip's pictures."),
     ] = 1,
+    show_pose: Annotated[
+        bool,
+        typer.Option("--show-pose", rich_help_panel=_CLIP, help="Draw the pose beside, in a clip."),
+    ] = False,
     sampling: SamplingOption = None,
     seed: SeedOption = 0,
     batch_size: Annotated[
@@ -102,11 +108,14 @@ def generate(
 ) -> None:
     """Show the person of a picture in other poses.
 
+    A picture of another shape than the model's is cut around its person.
+
     A pose file is JSON: {"size": \\[H, W], "keypoints": \\[\\[x, y, visibility], null, …]}.
     """
     from posegen.compute.process import pick_device
     from posegen.inference import load_model
-    from posegen.inference.clips import check_clip, larger, write_clip
+    from posegen.inference.clips import check_clip, write_clip
+    from posegen.inference.pose_files import read_pose
     from posegen.inference.pose_sequences import PoseSequence
     from posegen.inference.results import Results
 
@@ -116,10 +125,10 @@ def generate(
         raise ConfigError("--pose-size is about --target-poses; give these.")
     if not (out or clip):
         raise ConfigError("nothing to write; give --out, --clip or both.")
-    if scale > 1 and not clip:
-        raise ConfigError("--scale is about --clip; give that.")
     if grid and not out:
         raise ConfigError("--grid is written into --out; give that.")
+    if (scale > 1 or show_pose) and not clip:
+        raise ConfigError("--scale and --show-pose are about a clip; give --clip.")
     if clip:
         check_clip(clip, fps)
     size = parse_size(pose_size, "--pose-size") if pose_size else None
@@ -127,24 +136,33 @@ def generate(
     weights = chosen_weights(weights)
     model = load_model(weights, where, precision=precision, compile=compile_, fold=fold)  # type: ignore[arg-type]
     model = model.with_sampling(**parse_sampling(sampling))
-    pose = source_pose or _found(source, model.skeleton, device)
+    pose = (
+        read_pose(source_pose, model.skeleton, person)
+        if source_pose
+        else _found(source, model.skeleton, device, person)
+    )
     results = Results(model, source, pose, out, _SHEET if grid else 0, seed=seed)
     sequence = PoseSequence(target_poses, model.skeleton, size) if target_poses else None
     wanted: Iterable[tuple[str, PoseLike]] = sequence or [(p.stem, p) for p in target_pose or ()]
     with progress(f"{source.stem} in other poses") as advance:
         frames = tracked(results.frames(wanted, batch_size), advance)
         if clip:
-            write_clip(clip, larger(frames, scale), fps, model.mark)
+            write_clip(clip, results.shown(frames, scale, show_pose), fps, model.mark)
         else:
             for _ in frames:
                 pass
     if sequence:
         _tell_empty(sequence, results.count)
-    for path in [*results.written, *([clip] if clip else [])]:
-        say(str(path))
+    if len(results.written) > _LISTED:
+        say(f"{out}: {len(results.written):,} pictures")
+    else:
+        for path in results.written:
+            say(str(path))
+    if clip:
+        say(str(clip))
 
 
-def _found(source: Path, skeleton: str, device: str) -> Pose:
+def _found(source: Path, skeleton: str, device: str, person: int) -> Pose:
     """Find the pose in a picture, and say so."""
     from posegen.cli.prepare import open_finder
     from posegen.data.footage import read_upright
@@ -152,7 +170,8 @@ def _found(source: Path, skeleton: str, device: str) -> Pose:
     from posegen.inference.pose_files import Pose
 
     image = read_upright(source)
-    keypoints = find_person(image, open_finder(DEFAULT_DETECTOR, None, device, skeleton), source)
+    finder = open_finder(DEFAULT_DETECTOR, None, device, skeleton)
+    keypoints = find_person(image, finder, source, person)
     note(f"The pose in {source} is found by {DEFAULT_DETECTOR}; give another with --source-pose.")
     return Pose(keypoints, (image.shape[1], image.shape[2]))
 

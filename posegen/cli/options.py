@@ -46,6 +46,15 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value."),
 ]
+PersonOption = Annotated[
+    int,
+    typer.Option(
+        "--person",
+        metavar="N",
+        min=1,
+        help="Which of several people: 1 is the largest, 2 the next.",
+    ),
+]
 SamplingOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DetectorOption, DeviceOption, SetOption
+from posegen.cli.options import DetectorOption, DeviceOption, PersonOption, SetOption
 from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def pose(
         Path | None,
         typer.Option(metavar="DIR", help="Write pose files, as `posegen generate` reads them."),
     ] = None,
+    person: PersonOption = 1,
     detector: DetectorOption = None,
     set_: SetOption = None,
     poses: Annotated[
@@ -75,8 +76,8 @@ def pose(
     """Find the poses of the people in pictures, or take them from another program's files.
 
     --set gives options of the detector, for example detector.person_score=0.5. Of several people
-    in a picture the best one is taken. A picture without a person has no row and no pose file, and
-    is listed. Look at what --draw draws before you train.
+    in a picture the largest one is taken, or --person. A picture without a person has no row and
+    no pose file, and is listed. Look at what --draw draws before you train.
     """
     from posegen.cli.console import progress
     from posegen.cli.prepare import open_finder
@@ -105,10 +106,18 @@ def pose(
         done = results.done
         for posed in (
             pose_from_files(
-                footage, poses, skeleton, format=format, threshold=threshold, leave_out=done
+                footage,
+                poses,
+                skeleton,
+                format=format,
+                threshold=threshold,
+                leave_out=done,
+                person=person,
             )
             if poses
-            else pose_by_detector(footage, finder, leave_out=done, batch_size=batch_size)
+            else pose_by_detector(
+                footage, finder, leave_out=done, batch_size=batch_size, person=person
+            )
         ):
             results.add(posed)
             advance(results.looked_at, max(results.looked_at, len(footage)))
@@ -154,7 +163,11 @@ def _report(results: PoseResults, written: Sequence[Path | None]) -> None:
     if results.without:
         notes.append(f"Nobody found, and no row written: {_listed(results.without)}.")
     if results.several:
-        notes.append(f"Several people, the best one taken: {_listed(results.several)}.")
+        notes.append(f"Several people, one of them taken: {_listed(results.several)}.")
+    if results.outside:
+        notes.append(
+            f"{counted(results.outside, 'joints')} outside their pictures left out of the poses."
+        )
     for line in notes:
         note(line)
 

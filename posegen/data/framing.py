@@ -31,13 +31,16 @@ class Frame(NamedTuple):
     def cut(self, image: Tensor) -> Tensor:
         """Return the frame's part of an image (3, h, w) uint8 as (3, H, W).
 
-        What lies outside the image repeats its edge.
+        What lies outside the image repeats its edge. Above it, it is that edge's commonest colour:
+        hair that the photo cuts off must not become a pillar.
         """
         height, width = image.shape[-2:]
         left, top, right, bottom = self.box
         pad = [max(0, int(np.ceil(side))) for side in (-top, bottom - height, -left, right - width)]
         pixels = image.permute(1, 2, 0).numpy()
+        above = np.median(pixels[0], axis=0)
         pixels = np.pad(pixels, (tuple(pad[:2]), tuple(pad[2:]), (0, 0)), mode="edge")
+        pixels[: pad[0]] = above
         box = (left + pad[2], top + pad[0], right + pad[2], bottom + pad[0])
         scaled = Image.fromarray(pixels).resize(self.size[::-1], Image.Resampling.LANCZOS, box)
         return torch.from_numpy(np.array(scaled)).permute(2, 0, 1).contiguous()

@@ -20,21 +20,21 @@ from posegen.data.footage import VIDEO_SUFFIXES, Footage
 from posegen.data.framing import Frame, follow, frame_around
 from posegen.data.pictures import is_picture
 from posegen.data.posing import PeopleFinder
-from posegen.inference.clips import larger
 from posegen.inference.grids import as_tensor
 from posegen.inference.pose_files import Pose
 from posegen.inference.pose_sequences import PoseSequence
 from posegen.poses.conversions import convert
 from posegen.poses.draw import draw_pose, draw_pose_on
-from posegen.poses.motions import motion, motion_names
-from posegen.poses.people import drop_outside
+from posegen.poses.motions import motion
+from posegen.poses.people import by_prominence, chosen, drop_outside
 from posegen.poses.retarget import How, hanging_on, retarget
 from posegen.poses.smoothing import Strength, mend
 
 #: Pictures a second where the driver does not tell.
 FPS = 25.0
-#: What is left free around the joints at least, as a share of the photo's height.
-_ROOM = 0.01
+#: What is left free around the joints at least, as a share of the person's height: an arm and a
+#: shoulder are wider than the line through their joints.
+_ROOM = 0.05
 #: Frames of a clip; more are refused, since every one of them is kept in memory.
 LONGEST = 5000
 
@@ -47,7 +47,7 @@ class Driver:
         track: (F, K, 3): x, y (downwards, in any unit) and visibility.
         fps: frames a second.
         depth: (F, K), towards the camera in that unit, where it is known.
-        detected: whether a detector made it, so that it trembles.
+        detected: whether a program found it, so that it trembles and has gaps.
         pixels: whether the unit is a pixel of a picture.
     """
 
@@ -95,14 +95,14 @@ def read_driver(
     )
     if pictures:
         return Driver(_followed(Footage(path), finder()), detected=True)
-    poses = [pose.keypoints for _, pose in PoseSequence(path, layout, size)]
-    if not poses:
-        raise DataError(f"{path}: nobody is in any of its poses; known motions: {_known()}.")
-    return Driver(torch.stack(poses))
-
-
-def _known() -> str:
-    return ", ".join(motion_names())
+    sequence = PoseSequence(path, layout, size)
+    track: list[Tensor] = []
+    last: Tensor | None = None
+    for everybody in sequence.everybody():
+        person = follow(everybody, last)
+        last = last if person is None else person
+        track.append(torch.zeros(everybody.shape[1:]) if person is None else person)
+    return Driver(_between(track, path), detected=not sequence.ours)
 
 
 def _followed(footage: Footage, finder: PeopleFinder) -> Tensor:
@@ -110,15 +110,20 @@ def _followed(footage: Footage, finder: PeopleFinder) -> Tensor:
     last: Tensor | None = None
     track: list[Tensor] = []
     for picture in footage.read():
-        people = finder([picture.image])[0]
+        people = by_prominence(finder([picture.image])[0])
         person = follow(people, last)
         last = last if person is None else person
         track.append(people.new_zeros(people.shape[1:]) if person is None else person)
         if len(track) > LONGEST:
             raise DataError(f"{footage.path}: over {LONGEST:,} frames; cut it.")
+    return _between(track, footage.path)
+
+
+def _between(track: list[Tensor], path: Path) -> Tensor:
+    """Return the frames from the first to the last in which somebody is."""
     seen = [number for number, pose in enumerate(track) if pose[:, 2].any()]
     if not seen:
-        raise DataError(f"{footage.path}: nobody is found in any of its {len(track)} frames.")
+        raise DataError(f"{path}: nobody is found in any of its {len(track)} frames.")
     return torch.stack(track[seen[0] : seen[-1] + 1])
 
 
@@ -132,6 +137,7 @@ class Scene:
         track: (F, K, 3), the wanted poses.
         frame: which part of the photo it is.
         driver: whose motion it is.
+        photo: (3, h, w) uint8, the whole of it.
     """
 
     picture: Image.Image
@@ -139,6 +145,7 @@ class Scene:
     track: Tensor
     frame: Frame
     driver: Driver
+    photo: Tensor
 
     @property
     def source(self) -> Pose:
@@ -155,11 +162,13 @@ class Scene:
         return draw_pose_on(as_tensor(self.picture), self.keypoints, skeleton(layout))
 
 
-def find_person(photo: Tensor, finder: PeopleFinder, name: str | Path) -> Tensor:
-    """Return the pose (K, 3) of the best person in a photo (3, h, w) uint8.
+def find_person(photo: Tensor, finder: PeopleFinder, name: str | Path, person: int = 1) -> Tensor:
+    """Return the pose (K, 3) of a person in a photo (3, h, w) uint8.
+
+    The most prominent, or the `person`-th; see `posegen.poses.people.by_prominence`.
 
     Raises:
-        DataError: where there is nobody.
+        DataError: where there is nobody, or there are not so many.
     """
     people = finder([photo])[0]
     if not len(people):
@@ -167,7 +176,12 @@ def find_person(photo: Tensor, finder: PeopleFinder, name: str | Path) -> Tensor
             f"{name}: nobody is found in it; give a picture of one person, or their pose with "
             "--source-pose."
         )
-    return people[0]
+    if person > len(people):
+        raise DataError(
+            f"{name}: has no person {person}, {len(people)} found; count from 1, the largest "
+            "first, and let the detector look for more, as with `--set detector.people=3`."
+        )
+    return chosen(by_prominence(people), person)
 
 
 def set_scene(
@@ -200,11 +214,14 @@ def set_scene(
             "a motion of the library has no pixels; give --retarget source or height."
         )
     track = mend(driver.track, layout, smoothing) if driver.detected else driver.track
+    track = track[(track[..., 2] > 0).any(1)]  # long gaps, with nobody to show
     track = retarget(track, keypoints, layout, how=how, depth=driver.depth)
     track = _without_legs(track, keypoints, layout)
     height, width = photo.shape[1:]
     everything = torch.cat([keypoints[None], track]).flatten(0, 1)
-    around = torch.cat([everything + offset for offset in (-_ROOM * height, _ROOM * height)])
+    seen = keypoints[keypoints[:, 2] > 0, 1]
+    room = _ROOM * max(1.0, float(seen.max() - seen.min()))
+    around = torch.cat([everything - room, everything + room])
     around[:, 2] = everything[:, 2].repeat(2)
     frame = frame_around(around, (height, width), size)
     cut = frame.cut(photo).permute(1, 2, 0).contiguous().numpy()
@@ -215,6 +232,7 @@ def set_scene(
         drop_outside(moved, size),
         frame,
         driver,
+        photo,
     )
 
 
@@ -232,15 +250,17 @@ def _without_legs(track: Tensor, source: Tensor, layout: str) -> Tensor:
     return track
 
 
-def enlarged(
-    frames: Iterable[Image.Image], scene: Scene, scale: int, layout: str | None = None
-) -> Iterator[Image.Image]:
-    """Yield frames enlarged by a whole factor; with a layout, their poses drawn on the left."""
-    for large, keypoints in zip(larger(frames, scale), scene.track, strict=True):
-        if layout is None:
-            yield large
-            continue
-        both = Image.new("RGB", (2 * large.width, large.height))
-        both.paste(draw_pose(keypoints, scene.frame.size, skeleton(layout), scale))
-        both.paste(large, (large.width, 0))
-        yield both
+def beside_poses(frames: Iterable[Image.Image], scene: Scene, layout: str) -> Iterator[Image.Image]:
+    """Yield frames, which may be enlarged, each with its pose drawn on the left."""
+    for frame, keypoints in zip(frames, scene.track, strict=True):
+        yield beside_pose(frame, keypoints, scene.frame.size, layout)
+
+
+def beside_pose(
+    picture: Image.Image, keypoints: Tensor, size: tuple[int, int], layout: str
+) -> Image.Image:
+    """Return a picture, enlarged from (H, W) `size` by a whole factor, its pose on the left."""
+    both = Image.new("RGB", (2 * picture.width, picture.height))
+    both.paste(draw_pose(keypoints, size, skeleton(layout), picture.height // size[0]))
+    both.paste(picture, (picture.width, 0))
+    return both

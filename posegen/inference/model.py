@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -21,11 +21,13 @@ from posegen.core.methods import Method
 from posegen.core.noise import Noise
 from posegen.data.posing import PeopleFinder, build_finder
 from posegen.inference.animation import Scene, find_person, read_driver, set_scene
+from posegen.inference.backgrounds import check_background, with_background
 from posegen.inference.given import PictureLike, PoseLike, picture_of, pose_of
 from posegen.inference.grids import as_tensor, pictures
 from posegen.inference.marks import mark
 from posegen.inference.pose_files import Pose
 from posegen.inference.runner import Runner, Speed
+from posegen.inference.views import View
 from posegen.poses import DEFAULT_DETECTOR
 from posegen.poses.retarget import How
 from posegen.poses.smoothing import Strength
@@ -179,7 +181,7 @@ class PoseTransfer:
         Args:
             source: a picture: file, PIL image, (H, W, 3) uint8 array, or (3, H, W) tensor of uint8
                 or of numbers from 0 to 1. One of another size than the model's is scaled to it, and
-                so are the poses.
+                one of another shape is cut around its person; so are the poses.
             source_keypoints: the pose in the picture: a pose file, what is in one as a dictionary,
                 or (K, 3) x, y in the picture's pixels and visibility; (K, 2): all are seen.
             target_keypoints: the wanted pose in the same form, or a list of them, or (B, K, 3).
@@ -243,10 +245,12 @@ class PoseTransfer:
         and among others.
         """
         picture = picture_of(source)
-        own_size = (picture.height, picture.width)
-        given = self._source(picture, source_keypoints)
+        pose = pose_of(source_keypoints, self.skeleton, (picture.height, picture.width))
+        view = View(picture, pose, self.image_size)
+        given = self._source(view)
         for some in chunks(poses, batch_size):
-            there = self._points(some, own_size)
+            read = (pose_of(pose, self.skeleton, view.own_size) for pose in some)
+            there = torch.stack([view.place(pose) for pose in read]).to(self.device)
             many = {name: x.expand(len(there), *x.shape[1:]) for name, x in given.items()}
             batch = Batch(
                 {
@@ -265,16 +269,19 @@ class PoseTransfer:
         source_keypoints: PoseLike | None = None,
         *,
         detector: str | None = None,
+        person: int = 1,
         how: How = "source",
         smoothing: Strength = "light",
+        background: str = "model",
         seed: int = 0,
         **sampling: Any,
     ) -> Iterator[Image.Image]:
         """Yield the person of a photo, framed for this model, in a motion's poses.
 
         Args:
-            photo, motion, source_keypoints, how, smoothing: see `stage`.
+            photo, motion, source_keypoints, person, how, smoothing: see `stage`.
             detector: which; by default `DEFAULT_DETECTOR`.
+            background: see `posegen.inference.backgrounds.with_background`.
             seed, sampling: as in `generate`.
 
         Raises:
@@ -286,10 +293,18 @@ class PoseTransfer:
             name = detector or DEFAULT_DETECTOR
             return build_finder(name, {}, self.device, self.skeleton)
 
+        check_background(background)
         scene = self.stage(
-            photo, motion, source_keypoints, finder=finder, how=how, smoothing=smoothing
+            photo,
+            motion,
+            source_keypoints,
+            finder=finder,
+            person=person,
+            how=how,
+            smoothing=smoothing,
         )
-        return self.frames(scene.picture, scene.source, scene.wanted, seed=seed, **sampling)
+        frames = self.frames(scene.picture, scene.source, scene.wanted, seed=seed, **sampling)
+        return with_background(frames, scene, self.skeleton, background)
 
     def stage(
         self,
@@ -298,6 +313,7 @@ class PoseTransfer:
         source_keypoints: PoseLike | None = None,
         *,
         finder: Callable[[], PeopleFinder],
+        person: int = 1,
         how: How = "source",
         smoothing: Strength = "light",
     ) -> Scene:
@@ -308,6 +324,7 @@ class PoseTransfer:
             motion: the name of a motion of the library, or a video, a folder of pictures or poses.
             source_keypoints: the pose in the photo; without it, it is found.
             finder: makes what finds people; called once, where a pose is not given.
+            person: which of several people in the photo: 1 is the largest.
             how, smoothing: how the motion is put on the person; see `animation.set_scene`.
 
         Raises:
@@ -317,7 +334,7 @@ class PoseTransfer:
         image = as_tensor(picture_of(photo))
         if source_keypoints is None:
             name = photo if isinstance(photo, str | Path) else "photo"
-            keypoints = find_person(image, finder(), name)
+            keypoints = find_person(image, finder(), name, person)
         else:
             own = (image.shape[1], image.shape[2])
             keypoints = pose_of(source_keypoints, self.skeleton, own).scaled_to(own, own)
@@ -331,24 +348,14 @@ class PoseTransfer:
             smoothing=smoothing,
         )
 
-    def _source(self, picture: Image.Image, keypoints: PoseLike) -> dict[str, Tensor]:
+    def _source(self, view: View) -> dict[str, Tensor]:
         """Return what is known from the source, each with one sample."""
-        own_size = (picture.height, picture.width)
-        height, width = self.image_size
-        if own_size != self.image_size:
-            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        points = self._points([keypoints], own_size)
+        points = view.place(view.pose)[None].to(self.device)
         return {
-            "source": as_tensor(picture)[None].to(self.device).float() / 127.5 - 1,
+            "source": as_tensor(view.seen)[None].to(self.device).float() / 127.5 - 1,
             "source_keypoints": points,
             "source_pose": self.encoder(points, self.image_size),
         }
-
-    def _points(self, poses: Sequence[PoseLike], own_size: tuple[int, int]) -> Tensor:
-        """Return keypoints (B, K, 3) in pixels of the model's size, on the device."""
-        read = [pose_of(pose, self.skeleton, own_size) for pose in poses]
-        scaled = [pose.scaled_to(self.image_size, own_size) for pose in read]
-        return torch.stack(scaled).to(self.device)
 
 
 def load_model(

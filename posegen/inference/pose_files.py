@@ -43,12 +43,16 @@ class Pose:
         return moved
 
 
-def read_pose(path: Path, expected: str) -> Pose:
+def read_pose(path: Path, expected: str, person: int = 1) -> Pose:
     """Read a pose file: of ours, or what another program wrote about one picture.
+
+    Of several people there the most prominent is taken, or the `person`-th.
 
     Raises:
         DataError: naming the file, the joint where there is one, and what is wrong.
     """
+    if path.suffix.lower() in (".txt", ".csv") and path.exists():
+        return _of_another_program(path, expected, person)
     try:
         content = parse_json(read_text(path))
     except FileNotFoundError:
@@ -58,7 +62,7 @@ def read_pose(path: Path, expected: str) -> Pose:
     if isinstance(content, list) and not any(isinstance(row, dict) for row in content):
         content = {"keypoints": content}
     if not isinstance(content, dict) or not isinstance(content.get("keypoints"), list):
-        return _of_another_program(path, expected)
+        return _of_another_program(path, expected, person)
     return pose_from(content, expected, path)
 
 
@@ -76,10 +80,10 @@ def pose_from(content: Mapping[str, Any], expected: str, path: Path) -> Pose:
     return Pose(_keypoints(content["keypoints"], skeleton(expected), path), _size(content, path))
 
 
-def _of_another_program(path: Path, expected: str) -> Pose:
+def _of_another_program(path: Path, expected: str, person: int) -> Pose:
     """Read the only picture of a file in one of `posegen.poses.formats`."""
     try:
-        records = list(read_poses(path))
+        records = list(read_poses(path, person=person))
     except DataError as error:
         raise DataError(
             f'{path}: needs an object with a list "keypoints" of [x, y, visibility]; or a file of '

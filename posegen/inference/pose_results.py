@@ -21,6 +21,7 @@ class PoseResults:
         looked_at: how many pictures were added.
         without: those without a person.
         several: those with several people.
+        outside: how many joints lay outside their pictures, in files.
 
     Args:
         out: the CSV file, or None.
@@ -49,6 +50,7 @@ class PoseResults:
         self.looked_at = 0
         self.without: list[str] = []
         self.several: list[str] = []
+        self.outside = 0
 
     def __enter__(self) -> PoseResults:
         return self
@@ -69,6 +71,7 @@ class PoseResults:
             DataError: for a name that the CSV has no room for.
         """
         self.looked_at += 1
+        self.outside += posed.outside
         height, width = posed.image.shape[1:]
         if self._draw:
             sheet = draw_pose_on(posed.image, posed.keypoints, self._layout)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from torch import Tensor
+
 from posegen.core.errors import DataError
 from posegen.core.skeletons import skeleton
 from posegen.core.texts import parse_json, read_text
@@ -52,8 +54,30 @@ class PoseSequence:
                 else:
                     self.empty.append(name)
 
+    def everybody(self) -> Iterator[Tensor]:
+        """Yield all people of each pose, (N, K, 3), the most prominent first; N may be 0.
+
+        Raises:
+            DataError: as iteration.
+        """
+        for file in self.files:
+            if self._is_ours(file):
+                keypoints = read_pose(file, self.layout).keypoints
+                yield keypoints[None][keypoints[:, 2].any()[None]]
+            else:
+                for record in read_poses(file, size_of=lambda _: self.size):
+                    yield convert(record.everybody, record.skeleton, self.layout)
+
+    @property
+    def ours(self) -> bool:
+        """Whether all files are pose files of ours, and not of another program."""
+        return all(map(self._is_ours, self.files))
+
+    def _is_ours(self, file: Path) -> bool:
+        return _is_ours(file, len(skeleton(self.layout)))
+
     def _poses(self, file: Path) -> Iterator[tuple[str, Pose]]:
-        if _is_ours(file, len(skeleton(self.layout))):
+        if self._is_ours(file):
             pose = read_pose(file, self.layout)
             yield file.stem, Pose(pose.keypoints, pose.size or self.size)
             return
@@ -67,10 +91,12 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder of poses.")
-    files = [file for file in path.iterdir() if file.suffix.lower() == ".json"]
-    if not files:
-        raise DataError(f"{path}: holds no .json file; give the folder that does, or a .csv file.")
-    return sorted(files, key=_natural)
+    inside = sorted(path.iterdir(), key=_natural)
+    for suffix in (".json", ".txt"):  # texts beside JSON are notes
+        files = [file for file in inside if file.suffix.lower() == suffix]
+        if files:
+            return files
+    raise DataError(f"{path}: holds no .json file; give the folder that does, or a .csv file.")
 
 
 def _natural(file: Path) -> list[tuple[int, int, str]]:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.skeletons import skeleton
+from posegen.inference.animation import beside_pose
+from posegen.inference.clips import larger
 from posegen.inference.given import PoseLike
 from posegen.inference.grids import pictures, sample_grid
 from posegen.inference.marks import marked
@@ -47,6 +50,7 @@ class Results:
         self._out, self._rows, self._seed = out, rows, seed
         self._shown: list[tuple[Batch, GeneratorOutput]] = []
         self._names: Counter[str] = Counter()
+        self._points: Tensor | None = None
         self.written: list[Path] = []
         self.count = 0
 
@@ -75,14 +79,26 @@ class Results:
         for batch, output in made:
             if sum(len(shown) for shown, _ in self._shown) < self._rows:
                 self._shown.append((batch, output))
-            for name, picture in zip(names, pictures(output.image), strict=True):
+            made_here = zip(names, batch["target_keypoints"], pictures(output.image), strict=True)
+            for name, points, picture in made_here:
                 self.count += 1
+                self._points = points.cpu()
                 if self._out is not None:
                     self._save(picture, self._unique(name))
                 yield picture
             names.clear()
         if self._shown and self._out is not None:
             self._save(self._sheet(), "grid")
+
+    def shown(
+        self, frames: Iterable[Image.Image], scale: int, poses: bool
+    ) -> Iterator[Image.Image]:
+        """Yield the pictures of `frames` enlarged, and each with its pose beside it or without."""
+        for large in larger(frames, scale):
+            if poses and self._points is not None:
+                own = (large.height // scale, large.width // scale)
+                large = beside_pose(large, self._points, own, self._model.skeleton)
+            yield large
 
     def _unique(self, name: str) -> str:
         """Return the name; poses of the same name in several folders are numbered."""

@@ -117,7 +117,7 @@ def test_everything_at_once(call: Call, photos: Path, tmp_path: Path) -> None:
     assert printed.split() == [w for p in (out, draw, poses) for w in ("Written:", str(p))]
     assert "3 poses in 4 pictures." in said
     assert "Nobody found, and no row written: b.png." in said
-    assert "Several people, the best one taken: c.png." in said
+    assert "Several people, one of them taken: c.png." in said
     rows = [row("a.png", 3, 4), row("c.png", 1, 2), row("more/a.png", 7, 9)]
     assert out.read_text().splitlines() == ["name:keypoints_y:keypoints_x", *rows]
     drawn = sorted(str(p.relative_to(draw)) for p in draw.rglob("*.png"))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from posegen.core import ConfigError, DataError, skeleton
 from posegen.data.posing import PeopleFinder
-from posegen.inference.animation import Driver, enlarged, find_person, read_driver, set_scene
+from posegen.inference.animation import Driver, beside_poses, find_person, read_driver, set_scene
 from posegen.inference.pose_files import write_pose
 from posegen.poses.motions import motion
 
@@ -138,12 +138,9 @@ def test_a_motion_without_pixels_cannot_be_taken_as_it_is() -> None:
         )
 
 
-def test_frames_are_enlarged_and_have_their_pose_beside_them() -> None:
+def test_frames_have_their_pose_beside_them() -> None:
     scene = set_scene(photo(), standing(), Driver(standing()[None]), layout=LAYOUT, size=SIZE)
-    frame = Image.new("RGB", (32, 64), (9, 9, 9))
-    (large,) = enlarged([frame], scene, 3)
-    assert large.size == (96, 192)
-    (both,) = enlarged([frame], scene, 2, LAYOUT)
+    (both,) = beside_poses([Image.new("RGB", (64, 128), (9, 9, 9))], scene, LAYOUT)
     assert both.size == (128, 128)
     assert both.getpixel((127, 5)) == (9, 9, 9)
     assert len(both.crop((0, 0, 64, 128)).getcolors(10_000) or []) > 20
