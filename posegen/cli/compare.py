@@ -19,6 +19,9 @@ _MEANING = (
     "below a difference: its 95% interval; “better”: it excludes 0, “unclear”: it includes 0; B "
     "better: on how many of the pairs"
 )
+_COLUMNS = ("", "A", "B", "B - A", "B better", "verdict")
+#: Characters that all columns need.
+_WIDE = 78
 
 
 def compare(
@@ -50,27 +53,31 @@ def compare(
         content = {"a": str(a), "b": str(b), **to_json(comparison)}
         print(plain.dumps(content, indent=2, allow_nan=False))
         return
-    output().print(_tables(comparison, a, b))
+    output().print(_tables(comparison, a, b, output().width))
 
 
-def _tables(comparison: Comparison, a: Path, b: Path) -> RenderableType:
-    """Return a table for each protocol, and the notes below."""
+def _tables(comparison: Comparison, a: Path, b: Path, width: int) -> RenderableType:
+    """Return a table for each protocol, on a narrow terminal two, and the notes below."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    tables: dict[str, Table] = {}
+    parts = [range(6)] if width >= _WIDE else [range(4), (0, 4, 5)]
+    tables: dict[tuple[str, int], Table] = {}
     for one in comparison.differences:
-        if one.protocol not in tables:
-            title = f"protocol: {one.protocol} · pairs: {comparison.common}"
-            tables[one.protocol] = table = Table(title=title, title_justify="left")
-            for name in ("", "A", "B", "B - A", "B better", "verdict"):
-                justify: Literal["left", "right"] = "left" if name in ("", "verdict") else "right"
-                table.add_column(name, justify=justify, no_wrap=True)
-        tables[one.protocol].add_row(*_cells(one))
+        cells = _cells(one)
+        for number, columns in enumerate(parts):
+            key = one.protocol, number
+            if key not in tables:
+                title = f"protocol: {one.protocol} · pairs: {comparison.common}"
+                tables[key] = Table(title=None if number else title, title_justify="left")
+                for column in columns:
+                    justify: Literal["left", "right"] = "left" if column in (0, 5) else "right"
+                    tables[key].add_column(_COLUMNS[column], justify=justify, no_wrap=True)
+            tables[key].add_row(*(cells[column] for column in columns))
     notes = [_MEANING, *comparison.notes]
-    parts: list[RenderableType] = [Text(f"A: {a}"), Text(f"B: {b}"), Text(""), *tables.values()]
-    return Group(*parts, *(Text(note, style="dim") for note in notes))
+    shown: list[RenderableType] = [Text(f"A: {a}"), Text(f"B: {b}"), Text(""), *tables.values()]
+    return Group(*shown, *(Text(note, style="dim") for note in notes))
 
 
 def _cells(one: Difference) -> list[Text]:

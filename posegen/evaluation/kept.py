@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from posegen.core.errors import DataError
 from posegen.evaluation.record import JSON_NAME, read, write
-from posegen.evaluation.result import Evaluation, ProtocolScores, Score
+from posegen.evaluation.result import Evaluation, ProtocolScores, Score, data_title
 
 #: The folder of the others in a run.
 OTHERS = "scores"
@@ -106,7 +106,7 @@ def _data(evaluation: Evaluation) -> Mapping[str, Any]:
 
 def _over(evaluation: Evaluation) -> str:
     data = _data(evaluation)
-    name = f" of {data.get('name')} ({data.get('split', 'test')})" if data else ""
+    name = f" of {data_title(data)} ({data.get('split', 'test')})" if data else ""
     return f"{evaluation.pairs:,} pairs{name}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from posegen.evaluation.grid import Cell, Grid, make_grid, notes
+from posegen.evaluation.grid import Cell, Grid, Note, make_grid, notes
 from posegen.evaluation.result import Evaluation
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SPREAD = "±: half of the 95% bootstrap interval of the mean over images"
+
+#: Lines on how numbers are computed that a reader of a table reads.
+_MOST = 16
 
 _STYLES = {"how": "dim", "missing": "yellow", "caution": "yellow"}
 
@@ -36,7 +39,11 @@ def table(evaluation: Evaluation, width: int) -> RenderableType:
     heading = f"pairs: {evaluation.pairs}"
     if len(grid.groups) == 1:
         heading = f"protocol: {grid.lines[0].protocol} · {heading}"
-    lines = [Text(note.text, style=_STYLES[note.kind]) for note in notes({"": evaluation})]
+    remarks = notes({"": evaluation})
+    if sum(note.kind == "how" for note in remarks) > _MOST:
+        remarks = [note for note in remarks if note.kind != "how"]
+        remarks.append(Note("how each number is computed: `--json`, or docs/protocols.md", "how"))
+    lines = [Text(note.text, style=_STYLES[note.kind]) for note in remarks]
     if grid.has_spread:
         lines.append(Text(SPREAD, style="dim"))
     tables = [_table(grid, columns) for columns in _parts(grid, width)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 #: The baseline's row: the source image handed back as if it were the result.
@@ -16,6 +17,13 @@ def data_identity(data: Mapping[str, Any]) -> dict[str, Any]:
     Where it is, and how much of it is kept in memory, does not make it another one.
     """
     return {key: value for key, value in data.items() if key not in ("root", "cache_mib")}
+
+
+def data_title(data: Mapping[str, Any]) -> str:
+    """Return what a data set is called: a folder by its name, whatever the layout it is in."""
+    name, root = str(data.get("name")), data.get("root")
+    folder = PurePath(str(root)).name if root else ""
+    return f"{folder} ({name} layout)" if folder and folder != name else name
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _THIN, _THICK, _END, _NEAR = 0.04, 0.1, 0.04, 0.5
 #: The trunk's length where it is not seen, as a share of the person's height.
 _SHARE = 0.3
 #: Differences of colour, of 1, that are nothing, and that are a person.
-_SAME, _OTHER = 0.05, 0.16
+_SAME, _OTHER = 0.08, 0.2
 #: By how many of the picture's heights the person's place is widened before it is filled.
 _RIM = 0.02
 
@@ -91,10 +91,19 @@ def person_mask(picture: Tensor, behind: Tensor, keypoints: Tensor, layout: str)
     other = ((difference - _SAME) / (_OTHER - _SAME)).clamp(0, 1)
     core = (1 - sure / (_END * trunk)).clamp(0, 1)
     near = ((_NEAR - away / trunk) / (_NEAR / 4)).clamp(0, 1)
-    mask = torch.maximum(core, near * other)
+    mask = torch.maximum(core, _joined(core, near * other, round(_NEAR * trunk)))
     # Holes of a colour like the background's are the person's, single pixels are not.
     closed = -_highest(-_highest(mask))
     return torch.minimum(closed, _highest(-_highest(-closed)))
+
+
+def _joined(core: Tensor, mask: Tensor, steps: int) -> Tensor:
+    """Return the mask (H, W) without what hangs together with nothing of the core."""
+    allowed = (mask > 0.5).float()
+    reached = (core > 0.5).float()
+    for _ in range(steps):
+        reached = torch.maximum(reached, torch.minimum(_highest(reached), allowed))
+    return mask * _highest(reached)
 
 
 def clean(picture: Tensor, keypoints: Tensor, layout: str) -> Tensor:

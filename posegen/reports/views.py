@@ -14,7 +14,7 @@ from posegen.evaluation import record
 from posegen.evaluation.comparison import Comparison, compare, to_json
 from posegen.evaluation.grid import make_grid, notes
 from posegen.evaluation.kept import others
-from posegen.evaluation.result import BASELINE
+from posegen.evaluation.result import BASELINE, data_title
 from posegen.reports.charts import Series, curves, histogram
 from posegen.reports.published import tables_for
 from posegen.reports.subjects import Section, Subject, sections
@@ -52,7 +52,7 @@ def heading(section: Section) -> str:
         if data := subject.evaluation.subject.get("data"):
             size = data.get("image_size")
             shown = f", {size[0]}×{size[1]}" if size else ""
-            return f"{data.get('name')}{shown}, {data.get('split', 'test')} split"
+            return f"{data_title(data)}{shown}, {data.get('split', 'test')} split"
     return "folders of results" if len(section.subjects) > 1 else "folder of results"
 
 

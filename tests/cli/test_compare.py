@@ -58,6 +58,18 @@ def test_the_table_says_what_is_sure(
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_a_narrow_terminal_cuts_no_number(
+    call: Call, both: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    code, out, _ = call("compare", *both)
+    assert code == 0
+    assert "…" not in out
+    for text in ("+0.1000 to +0.1000", "20.00", "19.00", "B better", "no interval", "100%"):
+        assert text in out
+    assert max(map(len, out.splitlines())) <= 60
+
+
 def test_json_and_columns(call: Call, both: tuple[Path, Path]) -> None:
     code, out, _ = call("compare", *both, "--metric", "ssim,fid", "--json")
     assert code == 0

@@ -9,7 +9,13 @@ import pytest
 
 from posegen.evaluation.kept import keep, others
 from posegen.evaluation.record import read
-from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
+from posegen.evaluation.result import (
+    BASELINE,
+    Evaluation,
+    ProtocolScores,
+    Score,
+    data_title,
+)
 
 
 def scored(
@@ -105,3 +111,11 @@ def test_what_the_targets_look_like_is_kept(tmp_path: Path) -> None:
     keep(replace(one, protocols=[replace(one.protocols[0], looks=looks)]), tmp_path)
     keep(scored(3, columns="l1"), tmp_path)
     assert top(tmp_path).protocols[0].looks == looks
+
+
+def test_own_photos_are_called_by_their_folder() -> None:
+    assert data_title({"name": "market1501", "root": "/x/my-photos"}) == (
+        "my-photos (market1501 layout)"
+    )
+    assert data_title({"name": "market1501", "root": "data/market1501"}) == "market1501"
+    assert data_title({"name": "people"}) == "people"
