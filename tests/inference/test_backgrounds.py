@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from posegen.core import ConfigError
 from posegen.data.framing import Frame
@@ -74,9 +75,10 @@ def test_a_smudge_beside_the_person_is_not_theirs() -> None:
     """What differs from the background near a limb, but hangs together with nobody."""
     behind = torch.tensor(GREEN).float().view(3, 1, 1).expand(3, *SIZE) / 255
     picture = unit(painted())
-    beside = (clean_distance(standing()) > 9) & (clean_distance(standing()) < 12)
+    own = person_mask(picture, behind, standing(), LAYOUT)[None, None]
+    near, nearer = (max_pool2d(own, side, 1, side // 2)[0, 0] > 0 for side in (15, 9))
     rows = torch.arange(SIZE[0])[:, None]
-    smudge = beside & (rows > 70) & (rows < 80)
+    smudge = near & ~nearer & (rows > 70) & (rows < 90)
     assert smudge.any()
     picture[:, smudge] = torch.tensor(RED).float()[:, None] / 255
     assert person_mask(picture, behind, standing(), LAYOUT)[smudge].max() < 0.1
