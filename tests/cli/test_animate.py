@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image, ImageSequence
+from PIL import Image, ImageChops, ImageSequence, ImageStat
 
 import posegen
 from posegen.config import ComponentOptions
@@ -129,3 +129,93 @@ def test_written_poses_drive_as_the_library_does(
     assert call("motion", "show", "wave", "--json", poses)[0] == 0
     code, said, _ = call("animate", *photo, "--weights", weights, "--motion", poses, "--out", out)
     assert (code, said) == (0, f"{out}: 40 frames\n")
+
+
+@pytest.fixture(scope="module")
+def person() -> Image.Image:
+    """A whole person of the embedded ones, whom the detector finds."""
+    image = posegen.dataset("people", image_size=(256, 176))[0].source
+    return Image.fromarray(image.permute(1, 2, 0).numpy())
+
+
+def _frames(folder: Path) -> list[Image.Image]:
+    return [Image.open(file).convert("RGB") for file in sorted(folder.iterdir())]
+
+
+def _near(a: list[Image.Image], b: list[Image.Image]) -> float:
+    """Return the mean difference of two clips, in grey levels."""
+    assert len(a) == len(b) > 0
+    pairs = zip(a, b, strict=True)
+    return sum(ImageStat.Stat(ImageChops.difference(*two)).mean[1] for two in pairs) / len(a)
+
+
+def test_a_photo_upside_down_or_very_large_is_the_same_person(
+    weights: Path, person: Image.Image, tmp_path: Path, call: Call
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # turned by 180°
+    turned = person.transpose(Image.Transpose.ROTATE_180)
+    person.save(tmp_path / "upright.png")
+    turned.save(tmp_path / "turned.png", exif=exif)
+    person.resize((2750, 4000), Image.Resampling.BICUBIC).save(tmp_path / "large.png")
+    made = {}
+    for name in ("upright", "turned", "large"):
+        words = ["--weights", weights, "--motion", "walk", "--out", tmp_path / name]
+        assert call("animate", tmp_path / f"{name}.png", *words)[0] == 0
+        made[name] = _frames(tmp_path / name)
+    assert _near(made["upright"], made["turned"]) == 0
+    assert _near(made["upright"], made["large"]) < 4
+
+
+def test_half_a_person_stays_half_and_nobody_is_a_sentence(
+    weights: Path, person: Image.Image, tmp_path: Path, call: Call
+) -> None:
+    person.crop((0, 0, 176, 130)).save(tmp_path / "half.png")
+    Image.effect_noise((120, 200), 60).convert("RGB").save(tmp_path / "nobody.png")
+    words = ["--weights", weights, "--motion", "wave"]
+    assert call("animate", tmp_path / "half.png", *words, "--out", tmp_path / "half")[0] == 0
+    assert len(_frames(tmp_path / "half")) == 40
+    code, _, said = call("animate", tmp_path / "nobody.png", *words, "--out", tmp_path / "no.webp")
+    assert code == 2
+    assert "nobody.png" in said
+    assert not (tmp_path / "no.webp").exists()
+
+
+def test_frames_without_anybody_are_bridged(
+    weights: Path, person: Image.Image, tmp_path: Path, call: Call
+) -> None:
+    """A driver in which two frames of nine show nobody still gives nine."""
+    driver = tmp_path / "driver"
+    driver.mkdir()
+    for number in range(9):
+        empty = number in (3, 4)
+        frame = Image.new("RGB", person.size, (120, 120, 120)) if empty else person
+        frame.save(driver / f"{number:03d}.png")
+    person.save(tmp_path / "me.png")
+    words = ["--weights", weights, "--motion", driver, "--out", tmp_path / "out"]
+    code, said, _ = call("animate", tmp_path / "me.png", *words)
+    assert (code, said) == (0, f"{tmp_path / 'out'}: 9 frames\n")
+    assert _near(_frames(tmp_path / "out")[2:3], _frames(tmp_path / "out")[3:4]) < 4
+
+
+def test_of_several_people_the_largest_or_the_one_that_is_named(
+    weights: Path, person: Image.Image, tmp_path: Path, call: Call
+) -> None:
+    large, small = motion("turn").track[0].clone(), motion("turn").track[0].clone()
+    large[:, :2] = large[:, :2] * 200 + torch.tensor([60.0, 240.0])
+    small[:, :2] = small[:, :2] * 60 + torch.tensor([150.0, 240.0])
+    people = [{"pose_keypoints_2d": one.flatten().tolist()} for one in (small, large)]
+    poses = {"canvas_width": 176, "canvas_height": 256, "people": people}
+    (tmp_path / "two.json").write_text(json.dumps(poses))
+    person.save(tmp_path / "me.png")
+    drawn = []
+    for number, which in enumerate(([], ["--person", "1"], ["--person", "2"])):
+        out = tmp_path / str(number)
+        words = ["--source-pose", tmp_path / "two.json", *which, "--weights", weights, "--out", out]
+        code, _, said = call(
+            "animate", tmp_path / "me.png", *words, "--motion", "walk", "--out", out
+        )
+        assert code == 0, said
+        drawn.append(_frames(out))
+    assert _near(drawn[0], drawn[1]) == 0
+    assert _near(drawn[0], drawn[2]) > 1
