@@ -32,6 +32,13 @@ def pose(
         Path | None,
         typer.Option(metavar="DIR", help="Write pose files, as `posegen generate` reads them."),
     ] = None,
+    json_form: Annotated[
+        str,
+        typer.Option(
+            metavar="FORM",
+            help="Of the pose files: posegen, openpose (pixels) or openpose-fractions (0 to 1).",
+        ),
+    ] = "posegen",
     person: PersonOption = 1,
     detector: DetectorOption = None,
     set_: SetOption = None,
@@ -88,6 +95,7 @@ def pose(
     from posegen.inference.pose_results import PoseResults
 
     _check(out, draw, json, skeleton, resume)
+    _check_form(json_form, json, skeleton)
     footage = Footage(pictures, every)
     if every > 1 and footage.names is not None:
         raise ConfigError(f"--every {every}: {pictures} is no video; leave it out.")
@@ -100,7 +108,7 @@ def pose(
             )
         finder = open_finder(detector or DEFAULT_DETECTOR, set_, device, skeleton)
     with (
-        PoseResults(out, draw, json, skeleton, resume) as results,
+        PoseResults(out, draw, json, skeleton, resume, json_form) as results,
         progress(f"poses of {pictures}") as advance,
     ):
         done = results.done
@@ -127,6 +135,22 @@ def pose(
             f"{pictures}: nobody was found in {counted(results.looked_at, 'pictures')}; look "
             "whether people are there, try another --detector, or other options of this one with "
             "--set."
+        )
+
+
+def _check_form(form: str, json: Path | None, skeleton: str) -> None:
+    from posegen.core.errors import ConfigError, suggest
+    from posegen.inference.pose_results import FORMS
+    from posegen.poses.formats.openpose import OPENPOSE
+
+    if form not in FORMS:
+        raise ConfigError(f"--json-form {form}: no such form; {suggest(form, FORMS)}")
+    if form != "posegen" and not json:
+        raise ConfigError("--json-form is about --json; give that.")
+    if form != "posegen" and skeleton not in OPENPOSE.skeletons:
+        raise ConfigError(
+            f"--json-form {form} holds {' or '.join(OPENPOSE.skeletons)}, not {skeleton}; leave "
+            "out --skeleton."
         )
 
 

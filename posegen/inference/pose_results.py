@@ -8,7 +8,12 @@ from posegen.core.skeletons import skeleton
 from posegen.data.posing import Posed
 from posegen.inference.pose_files import write_pose
 from posegen.poses.draw import draw_pose_on
+from posegen.poses.formats.openpose import openpose_content
 from posegen.poses.formats.published import AnnotationWriter
+from posegen.weights.files import write_json
+
+#: Forms of pose files that are written.
+FORMS = ("posegen", "openpose", "openpose-fractions")
 
 
 class PoseResults:
@@ -27,6 +32,7 @@ class PoseResults:
         out: the CSV file, or None.
         draw: folder of the drawings, or None.
         json: folder of the pose files, or None.
+        form: of these: posegen's own, OpenPose's in pixels, or that in fractions of the picture.
         layout_name: the layout of the keypoints; `openpose18` where there is a CSV file.
         resume: go on with an existing CSV file; else one is refused.
 
@@ -41,7 +47,9 @@ class PoseResults:
         json: Path | None,
         layout_name: str = "openpose18",
         resume: bool = False,
+        form: str = "posegen",
     ) -> None:
+        self._form = form
         self._draw, self._json = draw, json
         self._layout = skeleton(layout_name)
         self._writer = AnnotationWriter(out, resume) if out else None
@@ -85,7 +93,12 @@ class PoseResults:
             self._writer.add(posed.name, posed.keypoints, (height, width))
         if self._json:
             path = self._place(self._json, posed.name, ".json")
-            write_pose(path, posed.keypoints, (height, width), self._layout.name)
+            if self._form == "posegen":
+                write_pose(path, posed.keypoints, (height, width), self._layout.name)
+            else:
+                fractions = self._form == "openpose-fractions"
+                content = openpose_content(posed.keypoints, (height, width), fractions=fractions)
+                write_json(path, content)
 
     def _place(self, folder: Path, name: str, suffix: str) -> Path:
         """Return `folder/name.png` for `name.jpg`, or `name.jpg.png` where that name is taken."""

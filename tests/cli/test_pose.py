@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+import posegen
 from posegen.api import dataset
 from posegen.cli import console, main
+from posegen.inference.pose_files import read_pose
 from posegen.plugins import registry
 
 PLUGIN = """
@@ -235,3 +238,28 @@ def test_it_works_where_nothing_is_chosen_and_nothing_can_be_downloaded(
         if joint and place[2] == 1
     ]
     assert sum(near) > 0.8 * int((truth[:, 2] == 1).sum())
+
+
+@pytest.mark.parametrize("form", ["openpose", "openpose-fractions"])
+def test_poses_are_written_as_openpose_writes_them(
+    form: str, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    """What is written is read back as the same joints, by the reader of OpenPose's files."""
+    image = posegen.dataset("people", image_size=(256, 176))[0].source
+    (tmp_path / "in").mkdir()
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "in" / "a.png")
+    words = [tmp_path / "in", "--json", tmp_path / "own"]
+    code, _, said = call(*words)
+    assert code == 0, said
+    assert call(*words[:-1], tmp_path / "out", "--json-form", form)[0] == 0
+    content = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert (content["canvas_width"], content["canvas_height"]) == (176, 256)
+    (person,) = content["people"]
+    assert len(person["pose_keypoints_2d"]) == 54
+    if form == "openpose-fractions":
+        assert max(person["pose_keypoints_2d"]) <= 1
+    own, read = (read_pose(tmp_path / of / "a.json", "openpose18") for of in ("own", "out"))
+    torch.testing.assert_close(own.keypoints, read.keypoints, atol=0.02, rtol=0)
+    code, _, said = call(*words, "--json-form", "openpos")
+    assert code == 2
+    assert "did you mean 'openpose'" in said

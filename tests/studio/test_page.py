@@ -230,14 +230,14 @@ def test_a_motion_plays_and_is_exported(page: Any) -> None:
         page.select_option("#format", format)
         with page.expect_download() as download:
             page.click("#export")
-        clip = Image.open(download.value.path())
-        assert clip.format == check
-        assert clip.n_frames > 20
+        with Image.open(download.value.path()) as clip:
+            assert clip.format == check
+            assert clip.n_frames > 20
     page.select_option("#format", "json")
     with page.expect_download() as download:
         page.click("#export")
-    names = zipfile.ZipFile(download.value.path()).namelist()
-    assert "poses/pose_0000.json" in names
+    with zipfile.ZipFile(download.value.path()) as poses:
+        assert "poses/pose_0000.json" in poses.namelist()
     page.select_option("#format", "webp")
     page.click("#command")
     page.wait_for_selector("dialog[open]")

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from posegen.core.errors import DataError
 from posegen.poses.formats.common import Entry, Format, are_fractions, floats, size_of
 
@@ -52,6 +54,29 @@ def _entry(frame: dict[str, Any], name: str, where: str) -> Entry:
     return Entry(
         name, people, where, size_of(frame.get("canvas_height"), frame.get("canvas_width"))
     )
+
+
+def openpose_content(
+    keypoints: Tensor, size: tuple[int, int], *, fractions: bool = False
+) -> dict[str, Any]:
+    """Return what OpenPose and ControlNet's preprocessors write of one person, for `json.dumps`.
+
+    Args:
+        keypoints: (K, 3) of `openpose18` or `openpose25`; a missing joint is written as zeros.
+        size: (H, W) of the picture in pixels.
+        fractions: coordinates from 0 to 1, as ControlNet has them, in the place of pixels.
+    """
+    height, width = size
+    numbers: list[float] = []
+    for x, y, visibility in keypoints.tolist():
+        if visibility <= 0:
+            numbers += [0.0, 0.0, 0.0]
+        elif fractions:
+            numbers += [round((x + 0.5) / width, 6), round((y + 0.5) / height, 6), visibility]
+        else:
+            numbers += [round(x, 3), round(y, 3), visibility]
+    person = {"pose_keypoints_2d": numbers}
+    return {"canvas_width": width, "canvas_height": height, "people": [person]}
 
 
 OPENPOSE = Format(
