@@ -14,6 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+from studio_latency import hand
 
 #: Columns of the clip, and milliseconds of a frame.
 WIDTH, PAUSE = 760, 90
@@ -29,9 +30,7 @@ def path(count: int) -> list[tuple[float, float]]:
 
 def frames(page: Page) -> list[Image.Image]:
     """Drag the left hand, and take a picture of the page after each step."""
-    box = page.locator("[data-joint=left_wrist] circle").bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = hand(page)
     page.mouse.move(x, y)
     page.mouse.down()
     taken = []

@@ -26,11 +26,16 @@ def memory(process: int) -> float:
     return next(int(x.split()[1]) for x in status.splitlines() if x.startswith("VmRSS")) / 1024
 
 
-def drags(page: Page, count: int) -> list[float]:
-    """Drag a hand step by step; each step waits for its picture, and gives milliseconds."""
+def hand(page: Page) -> tuple[float, float]:
+    """Return where the left hand is on the page."""
     box = page.locator("[data-joint=left_wrist] circle").bounding_box()
     assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drags(page: Page, count: int) -> list[float]:
+    """Drag a hand step by step; each step waits for its picture, and gives milliseconds."""
+    x, y = hand(page)
     page.mouse.move(x, y)
     page.mouse.down()
     times = []

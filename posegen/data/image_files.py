@@ -107,9 +107,14 @@ def look_at_all(
     return in_threads(lambda name: look_at(folder / name, size), names)
 
 
+def as_picture(image: Tensor) -> Image.Image:
+    """Turn (3, H, W) uint8 RGB into a picture."""
+    return Image.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy())
+
+
 def save_picture(path: Path, image: Tensor, format: ImageFormat) -> None:
     """Write (3, H, W) uint8 RGB as JPEG (quality 95, 4:4:4) or as PNG (exact)."""
-    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    picture = as_picture(image)
     if format == "jpg":
         picture.save(path, "JPEG", quality=95, subsampling=0)
     else:

@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from posegen.core.errors import PosegenError
 from posegen.core.files import open_regular, read_regular
 
 #: The endings of what is looked at as a picture.
@@ -101,14 +102,14 @@ def is_plain(picture: Image.Image) -> bool:
 
 
 @contextmanager
-def opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """Open a picture whose header is sound; nothing is decoded yet.
+def opened(file: BinaryIO, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
+    """Open a picture of one of the formats whose header is sound; nothing is decoded yet.
 
     Raises:
         ValueError: with the reason, also from within, where decoding fails.
     """
     try:
-        with Image.open(file, formats=FORMATS) as picture:
+        with Image.open(file, formats=formats) as picture:
             if picture.width * picture.height > PIXEL_LIMIT:
                 raise ValueError(
                     f"{picture.width:,}×{picture.height:,} pixels, and at most "
@@ -116,12 +117,12 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
                 )
             yield picture
     except UnidentifiedImageError:
-        raise ValueError(f"no picture of a known kind ({', '.join(FORMATS)})") from None
+        raise ValueError(f"no picture of a known kind ({', '.join(formats)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ValueError(
             f"more than the {PIXEL_LIMIT // 10**6} million pixels that are decoded"
         ) from None
-    except (ValueError, MemoryError):
+    except (ValueError, MemoryError, PosegenError):
         raise
     except Exception as error:  # any of a dozen types, depending on where the damage is
         raise ValueError("cut off or damaged") from error

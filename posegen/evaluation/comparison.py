@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posegen.core.errors import ConfigError, DataError, suggest
-from posegen.evaluation.pairing import common_pairs, data_of, same_targets
+from posegen.evaluation.pairing import common_pairs, common_protocols, data_of, same_targets
 from posegen.evaluation.result import Evaluation, ProtocolScores
 from posegen.evaluation.statistics import Paired, paired
 
@@ -189,12 +189,11 @@ def _common_protocols(a: Evaluation, b: Evaluation) -> list[tuple[ProtocolScores
     Raises:
         DataError: where there is none.
     """
-    others = {protocol.title: protocol for protocol in b.protocols}
-    common = [(p, others[p.title]) for p in a.protocols if p.title in others]
+    common = common_protocols(a, b)
     if not common:
-        mine = ", ".join(protocol.title for protocol in a.protocols)
+        mine, theirs = (", ".join(p.title for p in one.protocols) for one in (a, b))
         raise DataError(
-            f"A was scored under {mine} and B under {', '.join(others)}: scores of different "
+            f"A was scored under {mine} and B under {theirs}: scores of different "
             "protocols cannot be compared; run `posegen eval` on one of them again, with the "
             "other's --protocol."
         )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,14 +59,12 @@ def keep(evaluation: Evaluation, folder: Path) -> Kept:
         return Kept(write(_joined(there, evaluation), folder))
     if _rank(evaluation, evaluation) >= _rank(there, evaluation):
         aside = _aside(there, folder)
+        keep(there, aside)
         return Kept(
             write(evaluation, folder), f"The earlier scores over {_over(there)} are in {aside}."
         )
-    aside = _aside(evaluation, folder)
-    return Kept(
-        [aside / name for name in ("scores.csv", "scores.json")],
-        f"{folder / JSON_NAME} keeps the scores over {_over(there)}.",
-    )
+    kept = keep(evaluation, _aside(evaluation, folder))
+    return Kept(kept.files, f"{folder / JSON_NAME} keeps the scores over {_over(there)}.")
 
 
 def others(folder: Path) -> list[Path]:
@@ -76,14 +73,12 @@ def others(folder: Path) -> list[Path]:
 
 
 def _aside(evaluation: Evaluation, folder: Path) -> Path:
-    """Write an evaluation into its folder of `scores/`, and return that."""
-    data = _data(evaluation)
+    """Return an evaluation's folder of `scores/`."""
+    data = evaluation.data
     digest = hashlib.sha256(json.dumps(_identity(evaluation), default=str).encode()).hexdigest()
     words = [data.get("name") or "results", data.get("split") or "", evaluation.pairs, digest[:6]]
     name = re.sub(r"[^\w.-]+", "-", "-".join(str(word) for word in words if word != ""))
-    place = folder / OTHERS / name
-    keep(evaluation, place)
-    return place
+    return folder / OTHERS / name
 
 
 def _identity(evaluation: Evaluation) -> list[Any]:
@@ -100,12 +95,8 @@ def _rank(evaluation: Evaluation, newest: Evaluation) -> tuple[bool, bool, int]:
     return present, bool(subject.get("trained_on")), evaluation.pairs
 
 
-def _data(evaluation: Evaluation) -> Mapping[str, Any]:
-    return evaluation.subject.get("data") or {}
-
-
 def _over(evaluation: Evaluation) -> str:
-    data = _data(evaluation)
+    data = evaluation.data
     name = f" of {data_title(data)} ({data.get('split', 'test')})" if data else ""
     return f"{evaluation.pairs:,} pairs{name}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from posegen.evaluation.result import Evaluation, ProtocolScores, data_identity
@@ -52,8 +52,13 @@ def alike(one: str, other: str) -> bool:
 
 def data_of(evaluation: Evaluation) -> dict[str, Any] | None:
     """Return which data set was scored, or None where that is not known (a folder of results)."""
-    data = evaluation.subject.get("data")
-    return data_identity(data) if isinstance(data, Mapping) else None
+    return data_identity(evaluation.data) if evaluation.data else None
+
+
+def common_protocols(a: Evaluation, b: Evaluation) -> list[tuple[ProtocolScores, ProtocolScores]]:
+    """Return A's and B's scores under the protocols, versions included, that both have."""
+    others = {protocol.title: protocol for protocol in b.protocols}
+    return [(one, others[one.title]) for one in a.protocols if one.title in others]
 
 
 def same_targets(
@@ -80,9 +85,7 @@ def same_targets(
 def shared_pairs(a: Evaluation, b: Evaluation) -> list[tuple[int, int]]:
     """Return the places in A and in B of the pairs that are the same pictures in both."""
     places = common_pairs(a.names, b.names)
-    others = {protocol.title: protocol for protocol in b.protocols}
-    both = [(one, others[one.title]) for one in a.protocols if one.title in others]
-    both = both or list(zip(a.protocols, b.protocols, strict=False))
+    both = common_protocols(a, b) or list(zip(a.protocols, b.protocols, strict=False))
     for one, two in both:
         places = same_targets(a, b, places, one, two)
     return places

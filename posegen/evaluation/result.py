@@ -115,6 +115,12 @@ class Evaluation:
     seconds: float
 
     @property
+    def data(self) -> Mapping[str, Any]:
+        """The data set that was scored; empty where that is not known (a folder of results)."""
+        data = self.subject.get("data")
+        return data if isinstance(data, Mapping) else {}
+
+    @property
     def pairs(self) -> int:
         """How many pairs were scored."""
         return len(self.names)

@@ -18,6 +18,7 @@ from posegen.core.errors import ConfigError, DataError
 from posegen.core.skeletons import skeleton
 from posegen.data.footage import VIDEO_SUFFIXES, Footage
 from posegen.data.framing import Frame, follow, frame_around
+from posegen.data.image_files import as_picture
 from posegen.data.pictures import is_picture
 from posegen.data.posing import PeopleFinder
 from posegen.inference.grids import as_tensor
@@ -224,10 +225,9 @@ def set_scene(
     around = torch.cat([everything - room, everything + room])
     around[:, 2] = everything[:, 2].repeat(2)
     frame = frame_around(around, (height, width), size)
-    cut = frame.cut(photo).permute(1, 2, 0).contiguous().numpy()
     moved = torch.stack([frame.move(pose) for pose in track])
     return Scene(
-        Image.fromarray(cut),
+        as_picture(frame.cut(photo)),
         drop_outside(frame.move(keypoints), size),
         drop_outside(moved, size),
         frame,

@@ -17,7 +17,9 @@ from torch.nn import functional
 
 from posegen.core.errors import ConfigError
 from posegen.core.skeletons import skeleton
+from posegen.data.image_files import as_picture
 from posegen.inference.animation import Scene
+from posegen.inference.clips import larger
 from posegen.inference.given import picture_of
 from posegen.inference.grids import as_tensor
 
@@ -64,8 +66,7 @@ def with_background(
     height, width = scene.frame.size
     large = (height * scale, width * scale)
     if what == "model":
-        for frame in frames:
-            yield frame.resize(large[::-1], Image.Resampling.LANCZOS)
+        yield from larger(frames, scale)
         return
     behind = clean(_unit(scene.picture), scene.keypoints, layout)
     ground = _kept(scene, layout, large) if what == "keep" else _given(what, large)
@@ -123,7 +124,7 @@ def _kept(scene: Scene, layout: str, size: tuple[int, int]) -> Image.Image:
     keypoints = scene.keypoints.clone()
     keypoints[:, :2] = (keypoints[:, :2] + 0.5) * factor - 0.5
     cleaned = clean(part.float() / 255, keypoints, layout)
-    return Image.fromarray(cleaned.mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy())
+    return as_picture(cleaned.mul(255).round().to(torch.uint8))
 
 
 def _given(what: str, size: tuple[int, int]) -> Image.Image:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from posegen.core.errors import DataError
 from posegen.core.skeletons import skeleton
-from posegen.data.image_files import cannot
+from posegen.data.image_files import as_picture, cannot
 from posegen.data.pictures import as_rgb, load, read_bytes
 from posegen.inference.pose_files import Pose, pose_from, read_pose
 from posegen.poses.people import inside
@@ -111,7 +111,7 @@ def picture_of(source: PictureLike) -> Image.Image:
             source = source.mul(255).round().to(torch.uint8)
         if source.dtype != torch.uint8 or source.dim() != 3 or len(source) != 3:
             raise DataError(f"a tensor of {source.dtype} and {tuple(source.shape)}: {_PICTURES}")
-        return Image.fromarray(source.permute(1, 2, 0).cpu().contiguous().numpy())
+        return as_picture(source)
     if not isinstance(source, str | Path):
         raise DataError(f"a source that is a {type(source).__name__}: {_PICTURES}")
     try:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.skeletons import Skeleton
+from posegen.data.image_files import as_picture
 from posegen.data.loading import to_uint8
 from posegen.poses.draw import draw_pose
 
@@ -69,7 +70,7 @@ def pictures(images: Tensor, scale: int = 1) -> list[Image.Image]:
     """Turn images (B, 3, H, W) in [-1, 1] into pictures, enlarged by a whole factor."""
     values = to_uint8(images.detach()).cpu()
     return [
-        Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).resize(
+        as_picture(image).resize(
             (image.shape[2] * scale, image.shape[1] * scale), Image.Resampling.NEAREST
         )
         for image in values

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from posegen.data.framing import Frame, frame_around
+from posegen.data.image_files import as_picture
 from posegen.inference.grids import as_tensor
 from posegen.inference.pose_files import Pose
 from posegen.poses.people import drop_outside
@@ -47,8 +48,7 @@ class View:
     def seen(self) -> Image.Image:
         """The picture as the model gets it."""
         if self._frame is not None:
-            part = self._frame.cut(as_tensor(self.picture))
-            return Image.fromarray(part.permute(1, 2, 0).contiguous().numpy())
+            return as_picture(self._frame.cut(as_tensor(self.picture)))
         if self.own_size == self.size:
             return self.picture
         return self.picture.resize(self.size[::-1], Image.Resampling.BICUBIC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -11,17 +10,20 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from posegen.core.errors import PosegenError
 from posegen.evaluation.grid import ARROWS, decimals
 from posegen.evaluation.result import ProtocolScores
 from posegen.reports.embedding import embed, embed_clip
-from posegen.reports.retrieval import PairPictures, find_clip, find_pictures
+from posegen.reports.retrieval import (
+    Opened,
+    PairPictures,
+    find_all,
+    find_clip,
+    not_had,
+)
 from posegen.reports.subjects import Section, Subject
 
 #: The motion of a report's clip, and the bytes of text that a frame of it may take.
 _MOTION, _STILL = "walk", 100_000
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def make_gallery(
     column, *_ = columns
     leading_values, direction = values[column][leader.label], columns[column]
     chosen = [typical(leading_values, direction), *choose(leading_values, direction, count)]
-    made, problems = _find_all(section, chosen, device)
+    found, made, problems = find_all(section, [choice.place for choice in chosen], device)
     if not made:
         return None, problems
     labels, names = list(section.evaluations), section.names()
@@ -133,7 +135,7 @@ def make_gallery(
         _Pair(*names[place], reason, {label: pictures[number] for label, pictures in made.items()})
         for number, (place, reason) in enumerate(chosen)
     ]
-    clip, still, missing = _clip(section, chosen[0].place, device)
+    clip, still, missing = _clip(section, chosen[0].place, found)
     with_attention = list({pair.reason: pair for pair in reversed(pairs)}.values())[::-1]
     shown = [picture for pair in pairs for picture in pair.pictures()]
     shown += [
@@ -169,18 +171,20 @@ def make_gallery(
     return gallery, [*problems, *missing]
 
 
-def _clip(section: Section, place: int, device: str) -> tuple[str | None, str | None, list[str]]:
+def _clip(
+    section: Section, place: int, found: Mapping[str, Opened]
+) -> tuple[str | None, str | None, list[str]]:
     """Return a clip of the first model that makes one, and a frame of it, as addresses.
 
     And a sentence where it cannot be made.
     """
     for number, subject in enumerate(section.subjects):
+        if subject.label not in found:
+            continue
         try:
-            frames = find_clip(subject, section.places[place][number], device, _MOTION)
+            frames = find_clip(found[subject.label], section.places[place][number], _MOTION)
         except Exception as error:  # a plugin's model or data set raises anything
-            _log.debug("no clip of %s", subject.label, exc_info=error)
-            kind = "" if isinstance(error, PosegenError) else f"{type(error).__name__}: "
-            return None, None, [f"no clip of {subject.label}: {kind}{error}"]
+            return None, None, [not_had(f"clip of {subject.label}", error)]
         if frames:
             return embed_clip(frames), embed({0: frames[0]}, _STILL)[0][0], []
     return None, None, []
@@ -205,8 +209,8 @@ class _Pair(NamedTuple):
     def pictures(self) -> list[Image.Image]:
         """Return every picture that its card shows."""
         source = [] if self.source is None else [self.source]
-        poses = [one.pose for one in self.made.values() if one.pose is not None]
-        return [*source, *poses[:1], self.target, *(one.generated for one in self.made.values())]
+        pose = [] if self.pose is None else [self.pose]
+        return [*source, *pose, self.target, *(one.generated for one in self.made.values())]
 
     @property
     def pose(self) -> Image.Image | None:
@@ -233,22 +237,6 @@ def _values(section: Section, title: str, column: str) -> dict[str, list[float]]
         if whole is not None:
             values[subject.label] = [whole[places[number]] for places in section.places]
     return values
-
-
-def _find_all(
-    section: Section, chosen: Sequence[Choice], device: str
-) -> tuple[dict[str, list[PairPictures]], list[str]]:
-    """Return label -> pictures of the chosen pairs, and why some subjects have none."""
-    made, problems = {}, []
-    for number, subject in enumerate(section.subjects):
-        places = [section.places[choice.place][number] for choice in chosen]
-        try:
-            made[subject.label] = find_pictures(subject, places, device)
-        except Exception as error:  # a plugin's model or data set raises anything
-            _log.debug("no pictures of %s", subject.label, exc_info=error)
-            kind = "" if isinstance(error, PosegenError) else f"{type(error).__name__}: "
-            problems.append(f"no pictures of {subject.label}: {kind}{error}")
-    return made, problems
 
 
 def _card(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,13 +14,16 @@ from torch import Tensor
 
 from posegen.core.batches import Batch
 from posegen.core.contracts import PairDataset
-from posegen.core.errors import DataError
+from posegen.core.errors import DataError, PosegenError
 from posegen.core.skeletons import OPENPOSE18, skeleton
+from posegen.data.image_files import as_picture
 from posegen.poses.draw import draw_pose
-from posegen.reports.subjects import Subject
+from posegen.reports.subjects import Section, Subject
 
 if TYPE_CHECKING:
     from posegen.inference.model import PoseTransfer
+
+_log = logging.getLogger(__name__)
 
 _BATCH = 16
 
@@ -52,32 +57,78 @@ class PairPictures(NamedTuple):
 #: Pairs as they are now: their batch, the generated pictures, attention (B, N, h, w) or None.
 _Read = tuple[Batch, Tensor, Tensor | None]
 
-#: How many pairs there are, the skeleton of their keypoints, and what reads some of them.
-_Pairs = tuple[int, str, Callable[[Sequence[int]], _Read]]
+
+@dataclass(frozen=True)
+class Opened:
+    """A subject whose pictures can be had, opened once for all of them.
+
+    Attributes:
+        subject: what was scored.
+        pairs: how many there are now.
+        layout: the skeleton of their keypoints.
+        read: reads some of them, by their places.
+        made_by: the model and the data set; None of results.
+    """
+
+    subject: Subject
+    pairs: int
+    layout: str
+    read: Callable[[Sequence[int]], _Read]
+    made_by: tuple[PoseTransfer, PairDataset] | None = None
+
 
 #: Most frames of a clip: enough to see a step, and quick for wide networks too.
 _FRAMES = 16
 
 
-def find_pictures(subject: Subject, places: Sequence[int], device: str) -> list[PairPictures]:
-    """Return the pictures of pairs.
+def find_all(
+    section: Section, pairs: Sequence[int], device: str
+) -> tuple[dict[str, Opened], dict[str, list[PairPictures]], list[str]]:
+    """Return label -> subject and pictures of some of the common pairs, and why some have none."""
+    found: dict[str, Opened] = {}
+    made: dict[str, list[PairPictures]] = {}
+    problems = []
+    for number, subject in enumerate(section.subjects):
+        try:
+            opened = open_pictures(subject, device)
+            places = [section.places[pair][number] for pair in pairs]
+            made[subject.label] = find_pictures(opened, places)
+            found[subject.label] = opened
+        except Exception as error:  # a plugin's model or data set raises anything
+            problems.append(not_had(f"pictures of {subject.label}", error))
+    return found, made, problems
 
-    Args:
-        subject: what was scored.
-        places: of the pairs in its evaluation.
-        device: where a model makes its pictures.
+
+def not_had(what: str, error: Exception) -> str:
+    """Say that something could not be had, and why."""
+    _log.debug("no %s", what, exc_info=error)
+    kind = "" if isinstance(error, PosegenError) else f"{type(error).__name__}: "
+    return f"no {what}: {kind}{error}"
+
+
+def open_pictures(subject: Subject, device: str) -> Opened:
+    """Open a subject; a model makes its pictures on a device.
+
+    Raises:
+        PosegenError: where it is gone, or no longer what was scored.
+    """
+    is_model = subject.evaluation.subject.get("kind") == "model"
+    return _of_model(subject, device) if is_model else _of_results(subject)
+
+
+def find_pictures(opened: Opened, places: Sequence[int]) -> list[PairPictures]:
+    """Return the pictures of pairs, by their places in the subject's evaluation.
 
     Raises:
         PosegenError: where they are gone, or no longer those that were scored.
     """
-    is_model = subject.evaluation.subject.get("kind") == "model"
-    pairs, layout, read = _of_model(subject, device) if is_model else _of_results(subject)
-    if max(places) >= pairs:
-        raise DataError(f"the data has {pairs} pairs now, fewer than were scored.")
+    subject = opened.subject
+    if max(places) >= opened.pairs:
+        raise DataError(f"the data has {opened.pairs} pairs now, fewer than were scored.")
     shown: list[PairPictures] = []
     for start in range(0, len(places), _BATCH):
         some = places[start : start + _BATCH]
-        batch, generated, attention = read(some)
+        batch, generated, attention = opened.read(some)
         for number, place in enumerate(some):
             scored = subject.evaluation.names[place]
             now = batch.source_names[number], batch.target_names[number]
@@ -89,47 +140,46 @@ def find_pictures(subject: Subject, places: Sequence[int], device: str) -> list[
             source = batch.get("source")
             shown.append(
                 PairPictures(
-                    None if source is None else _picture(source[number]),
-                    _picture(batch.target[number]),
-                    _picture(generated[number]),
+                    None if source is None else as_picture(source[number]),
+                    as_picture(batch.target[number]),
+                    as_picture(generated[number]),
                     [] if attention is None else _maps(attention[number], batch.target),
-                    _pose(batch, number, layout),
+                    _pose(batch, number, opened.layout),
                 )
             )
     return shown
 
 
-def find_clip(subject: Subject, place: int, device: str, motion: str) -> list[Image.Image]:
+def find_clip(opened: Opened, place: int, motion: str) -> list[Image.Image]:
     """Return frames of a pair's source person in a motion of the library; none of results.
 
     Args:
-        subject: what was scored.
+        opened: what was scored.
         place: of the pair in its evaluation.
-        device: where the model makes its pictures.
         motion: its name.
 
     Raises:
         PosegenError: where the person's pose does not tell how to move it.
     """
-    if subject.evaluation.subject.get("kind") != "model":
+    if opened.made_by is None:
         return []
     from posegen.data.posing import build_finder
     from posegen.poses import DEFAULT_DETECTOR
 
-    model, dataset = _model_and_data(subject, device)
+    model, dataset = opened.made_by
     pair = dataset[place]
     scene = model.stage(
-        _picture(pair.source),
+        as_picture(pair.source),
         motion,
         pair.source_keypoints,
         finder=lambda: build_finder(DEFAULT_DETECTOR, {}),
     )
     wanted = scene.wanted[:: -(-len(scene.wanted) // _FRAMES)]
-    seed = subject.evaluation.subject.get("seed", 0)
+    seed = opened.subject.evaluation.subject.get("seed", 0)
     return list(model.frames(scene.picture, scene.source, wanted, seed=seed))
 
 
-def _of_model(subject: Subject, device: str) -> _Pairs:
+def _of_model(subject: Subject, device: str) -> Opened:
     from posegen.data.loading import collate, to_batch, to_uint8
 
     model, dataset = _model_and_data(subject, device)
@@ -141,7 +191,7 @@ def _of_model(subject: Subject, device: str) -> _Pairs:
         output = model.run(batch, seed=seed)
         return raw, to_uint8(output.image).cpu(), output.aux.get("attention")
 
-    return len(dataset), model.skeleton, read
+    return Opened(subject, len(dataset), model.skeleton, read, (model, dataset))
 
 
 def _model_and_data(subject: Subject, device: str) -> tuple[PoseTransfer, PairDataset]:
@@ -169,7 +219,7 @@ def _model_and_data(subject: Subject, device: str) -> tuple[PoseTransfer, PairDa
     return model, build_dataset(ComponentOptions.model_validate(section), split)
 
 
-def _of_results(subject: Subject) -> _Pairs:
+def _of_results(subject: Subject) -> Opened:
     from posegen.evaluation.results.reading import open_results, stack
 
     about = subject.evaluation.subject
@@ -183,7 +233,7 @@ def _of_results(subject: Subject) -> _Pairs:
         batch = stack([results[place] for place in places])
         return batch, batch.generated, None
 
-    return len(results), OPENPOSE18.name, read
+    return Opened(subject, len(results), OPENPOSE18.name, read)
 
 
 def _maps(blocks: Tensor, targets: Tensor) -> list[AttentionMap]:
@@ -202,8 +252,3 @@ def _pose(batch: Batch, number: int, layout: str) -> Image.Image | None:
         return None
     size = (batch.target.shape[2], batch.target.shape[3])
     return draw_pose(keypoints[number], size, skeleton(layout), scale=2)
-
-
-def _picture(image: Tensor) -> Image.Image:
-    """(3, H, W) uint8 -> a picture."""
-    return Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())

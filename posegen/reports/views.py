@@ -49,7 +49,7 @@ def as_json(subjects: Sequence[Subject]) -> dict[str, Any]:
 def heading(section: Section) -> str:
     """Return what a section's subjects were scored on: `people, 64×32, test split`."""
     for subject in section.subjects:
-        if data := subject.evaluation.subject.get("data"):
+        if data := subject.evaluation.data:
             size = data.get("image_size")
             shown = f", {size[0]}×{size[1]}" if size else ""
             return f"{data_title(data)}{shown}, {data.get('split', 'test')} split"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from posegen.core.batches import Pair
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import DataError
+from posegen.data.image_files import as_picture
 from posegen.data.loading import to_uint8
 from posegen.evaluation.validation import TensorMetric
 from posegen.inference.pose_files import Pose
@@ -66,7 +66,7 @@ class Pairs:
                 Pose(convert(one, self._dataset.skeleton, model.skeleton), model.image_size)
                 for one in (pair.source_keypoints, pair.target_keypoints)
             )
-            ((_, output),) = model.batches(_picture(pair.source), source, [target])
+            ((_, output),) = model.batches(as_picture(pair.source), source, [target])
             made = to_uint8(output.image).cpu()
             values = {n: metric(made, pair.target[None]) for n, metric in self._metrics.items()}
             rows.append(
@@ -93,8 +93,4 @@ class Pairs:
 
     def _scene(self, image: Tensor, keypoints: Tensor) -> dict[str, Any]:
         pose = convert(keypoints, self._dataset.skeleton, self._models.first.skeleton)
-        return {"picture": to_url(_picture(image)), "pose": points(pose)}
-
-
-def _picture(image: Tensor) -> Image.Image:
-    return Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+        return {"picture": to_url(as_picture(image)), "pose": points(pose)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import warnings
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from posegen.core.errors import DataError
+from posegen.data.pictures import as_rgb, opened
 
 #: The most bytes of a photo, and the most pixels that it may have before anything is decoded.
 LARGEST_BYTES = 10_000_000
@@ -58,9 +58,7 @@ def png(picture: Image.Image, compress_level: int = 6) -> bytes:
 
 def _opened(data: bytes, largest: int, side: int | None) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data), formats=_FORMATS)
+        with opened(io.BytesIO(data), _FORMATS) as picture:
             width, height = picture.size  # from the file's head; nothing is decoded yet
             if width * height > largest:
                 raise DataError(
@@ -71,17 +69,8 @@ def _opened(data: bytes, largest: int, side: int | None) -> Image.Image:
                 raise DataError(f"a picture of {width}×{height} pixels: nobody can be in it.")
             if side is not None and picture.format == "JPEG":
                 picture.draft("RGB", (side, side))  # decode it small, where the format can
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except DataError:
-        raise
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        OSError,
-        SyntaxError,
-        ValueError,
-    ) as error:
+            upright = as_rgb(picture)
+    except ValueError as error:
         raise DataError(f"not readable as a JPEG, PNG or WebP picture ({error}).") from None
     if side is not None:
         upright.thumbnail((side, side), Image.Resampling.LANCZOS)

@@ -18,6 +18,7 @@ from posegen.core.contracts import PairDataset
 from posegen.core.errors import DataError
 from posegen.core.skeletons import skeleton
 from posegen.data.framing import Frame, frame_around
+from posegen.data.image_files import as_picture
 from posegen.data.posing import PeopleFinder
 from posegen.inference.animation import read_driver, set_scene
 from posegen.inference.grids import as_tensor
@@ -81,7 +82,7 @@ class Scenes:
             if pair.source_name in seen or known[nose] < 1 or int((known >= 1).sum()) < _SEEN:
                 continue
             seen.add(pair.source_name)
-            picture = Image.fromarray(pair.source.permute(1, 2, 0).contiguous().numpy())
+            picture = as_picture(pair.source)
             pose = convert(pair.source_keypoints, people.skeleton, self.layout)
             yield self.scene(picture, pose, name=pair.source_name)
 
@@ -116,7 +117,7 @@ class Scenes:
         height, width = image.shape[1:]
         frame = frame_around(people[which], (height, width), self.size)
         pose = drop_outside(frame.move(people[which]), self.size)
-        cut = Image.fromarray(frame.cut(image).permute(1, 2, 0).contiguous().numpy())
+        cut = as_picture(frame.cut(image))
         return self.scene(cut, pose, people=len(people), which=which)
 
     def _nobody(self, image: Tensor) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class Scenes:
         frame = Frame((left, top, left + high * ratio, top + high), self.size)
         one = motion(_STANDING)
         pose = convert(one.placed(self.size)[0], one.skeleton, self.layout)
-        cut = Image.fromarray(frame.cut(image).permute(1, 2, 0).contiguous().numpy())
+        cut = as_picture(frame.cut(image))
         return self.scene(cut, pose)
 
     def motion(self, name: str, picture: Image.Image, pose: Tensor) -> dict[str, Any]:

@@ -116,9 +116,10 @@ def check_resumed(before: ExperimentConfig, now: ExperimentConfig, run: Path) ->
     Raises:
         ConfigError: naming what has changed.
     """
-    changed = [key for key in ("model", "seed", "encoder") if _of(before, key) != _of(now, key)]
+    old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
+    changed = [key for key in ("model", "seed", "encoder") if old[key] != new[key]]
     mine, theirs = (
-        {k: v for k, v in _of(c, "data").items() if k not in _MOVABLE} for c in (before, now)
+        {k: v for k, v in tree["data"].items() if k not in _MOVABLE} for tree in (old, new)
     )
     changed += [f"data.{k}" for k in sorted({*mine, *theirs}) if mine.get(k) != theirs.get(k)]
     if changed:
@@ -130,10 +131,6 @@ def check_resumed(before: ExperimentConfig, now: ExperimentConfig, run: Path) ->
 
 #: Of the data: where it is, and how it is read.
 _MOVABLE = ("root", "cache", "cache_mib", "skip_bad")
-
-
-def _of(config: ExperimentConfig, key: str) -> Any:
-    return config.model_dump(mode="json")[key]
 
 
 def latest(root: Path = Path("runs")) -> Path:

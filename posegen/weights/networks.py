@@ -45,28 +45,25 @@ def assemble(
     with _bounded(tensors, file):
         try:
             with torch.device("meta"):  # shapes alone; what does not fit never takes memory
-                _shared(method_from(config.method, config.generator, task), config, tensors, file)
+                empty = method_from(config.method, config.generator, task)
+                check_tensors(_shared(empty, config, file), tensors, file)
         except (RuntimeError, NotImplementedError, ValueError, TypeError):
             pass  # a network that looks at its numbers while it is built
         method = method_from(config.method, config.generator, task)
     generator: Generator = method.networks["generator"]  # type: ignore[assignment]
     check_fit(encoder, config.skeleton, config.image_size, generator.size_multiple)
-    fill(_shared(method, config, tensors, file), tensors, file)
+    fill(_shared(method, config, file), tensors, file)
     return method, encoder
 
 
-def _shared(
-    method: Method, config: WeightsConfig, tensors: Mapping[str, Tensor], file: Path
-) -> nn.Module:
+def _shared(method: Method, config: WeightsConfig, file: Path) -> nn.Module:
     """Return the networks that weights are of; WeightsError where they are of others."""
     if set(method.shared) != set(config.networks):
         raise WeightsError(
             f"{file}: holds {', '.join(config.networks)}, and the method {config.method.name!r} "
             f"shares {', '.join(method.shared)}; they are of another version of it."
         )
-    shared = nn.ModuleDict({name: method.networks[name] for name in method.shared})
-    check_tensors(shared, tensors, file)
-    return shared
+    return nn.ModuleDict({name: method.networks[name] for name in method.shared})
 
 
 @contextmanager

@@ -10,13 +10,12 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from PIL import Image
 
 from posegen.core.errors import DataError
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.check.checks import CheckResult, SplitFacts
 from posegen.data.config import SPLITS
-from posegen.data.image_files import read_picture
+from posegen.data.image_files import as_picture, read_picture
 
 
 def gallery(result: CheckResult, title: str, count: int, seed: int) -> str:
@@ -55,7 +54,7 @@ def _figure(facts: SplitFacts, name: str) -> dict[str, Any]:
         return {"name": name, "url": None}
     height, width = picture.shape[-2:]
     file = io.BytesIO()
-    Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(file, "JPEG", quality=85)
+    as_picture(picture).save(file, "JPEG", quality=85)
     keypoints = facts.keypoints[facts.names.index(name)].tolist()
     joints = [
         {"name": joint.replace("_", " "), "colour": _colour(joint)}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -100,14 +101,13 @@ YOLO = Format(
     labelled=True,
 )
 
-YOLO_DETECTIONS = Format(
+YOLO_DETECTIONS = replace(
+    YOLO,
     name="yolo-detections",
     title="what YOLO-pose finds (`save_txt`)",
-    skeletons=("coco17",),
     threshold=0.5,
     recognises=_is_detected,
-    read=_read_yolo,
-    fractions=1.0,
+    labelled=False,
 )
 
 LINES = Format(
