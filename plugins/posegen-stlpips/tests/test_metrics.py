@@ -6,10 +6,10 @@ import pytest
 import torch
 from posegen_stlpips.config import SharpnessConfig, STLPIPSConfig, STLPIPSLossConfig
 from posegen_stlpips.losses import STLPIPSLoss
-from posegen_stlpips.metrics import STLPIPS, Sharpness
+from posegen_stlpips.metrics import STKID, STLPIPS, Sharpness
 from torch import Tensor, nn
 
-from posegen.core import Batch, GeneratorOutput, TaskInfo
+from posegen.core import Batch, ConfigError, GeneratorOutput, TaskInfo
 
 Pictures = Callable[..., tuple[Tensor, Tensor]]
 
@@ -42,6 +42,48 @@ def test_the_rows_of_a_table_share_what_they_can(batch: Batch) -> None:
     for generated in (batch.generated, batch.target.flip(0)):
         metric.update(batch.having(generated=generated).sharing_targets(kept))
     assert len(calls) == 3  # two rows' pictures, and the targets once
+
+
+def test_st_kid_by_its_definition(batch: Batch) -> None:
+    metric = STKID(STLPIPSConfig())
+    for first in range(3):  # in parts: it is of all pictures at once all the same
+        metric.update(batch.part(first, first + 1))
+    network = metric.network
+
+    def features(images: Tensor) -> Tensor:
+        stages = network.directions(images.float() / 127.5 - 1)
+        return torch.cat([stage.flatten(2).mean(dim=2) for stage in stages], dim=1).double()
+
+    x, y = features(batch.target), features(batch.generated)
+    kernel = [[((a @ b).item() / 5 + 1) ** 3 for b in (*x, *y)] for a in (*x, *y)]
+    same = [sum(kernel[i][j] for i in s for j in s if i != j) / 6 for s in ((0, 1, 2), (3, 4, 5))]
+    across = sum(kernel[i][j] for i in (0, 1, 2) for j in (3, 4, 5)) / 9
+    assert metric.compute().item() == pytest.approx(sum(same) - 2 * across, rel=1e-4)
+    assert metric.per_image() is None
+
+
+def test_st_kid_grows_with_blur(pictures: Pictures) -> None:
+    sharp = torch.cat([pictures(seed, (32, 32))[1] for seed in range(12)])
+    metric, distances = STKID(STLPIPSConfig()), []
+    for kernel in (1, 3, 7):
+        metric.reset()
+        blurred = nn.functional.avg_pool2d(sharp, kernel, stride=1, padding=kernel // 2)
+        metric.update(Batch({"generated": eight_bits(blurred), "target": eight_bits(sharp)}))
+        distances.append(metric.compute().item())
+    assert distances[0] < distances[1] < distances[2]
+    assert distances[2] > 0
+
+
+def test_st_kid_shares_its_features_with_st_lpips_and_needs_two_pairs(batch: Batch) -> None:
+    calls: list[int] = []
+    for metric in (STKID(STLPIPSConfig()), STLPIPS(STLPIPSConfig())):
+        metric.network.register_forward_hook(lambda *_: calls.append(1))
+        metric.update(batch)
+    assert len(calls) == 2
+    alone = STKID(STLPIPSConfig())
+    alone.update(batch.part(0, 1))
+    with pytest.raises(ConfigError, match="at least 2 pairs"):
+        alone.compute()
 
 
 def sharpness(generated: Tensor, target: Tensor, *, folded: bool = True) -> list[float]:

@@ -36,7 +36,7 @@ class WeightsConfig(Config):
 
 
 class STLPIPSConfig(WeightsConfig):
-    """Options of the metric `st-lpips`."""
+    """Options of the metrics `st-lpips` and `st-kid`."""
 
 
 class STLPIPSLossConfig(WeightsConfig):

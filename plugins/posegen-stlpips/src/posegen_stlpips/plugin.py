@@ -60,6 +60,19 @@ def posegen_metrics() -> list[MetricSpec]:
             source=_PAPER,
         ),
         MetricSpec(
+            name="st-kid",
+            summary="Kernel distance of distributions on features of st-lpips (not KID).",
+            target="posegen_stlpips.metrics:STKID",
+            config="posegen_stlpips.config:STLPIPSConfig",
+            contract=2,
+            direction="lower",
+            protocol="kernel distance on features of shift-tolerant LPIPS, not KID; against the "
+            "targets of the same pairs, cubic kernel, all pictures at once",
+            value_range=(None, None),
+            licence=_LICENCE,
+            source=f"arXiv:1801.01401; {_PAPER}",
+        ),
+        MetricSpec(
             name="sharpness",
             summary="Gradient energy beside the target's: 1 is right, blur is below.",
             target="posegen_stlpips.metrics:Sharpness",
