@@ -94,8 +94,9 @@ class STKID(Metric):
                 f"st-kid needs at least 2 pairs and there are {len(generated)}; score more, or "
                 "leave st-kid out of --metrics."
             )
-        stages = len(self.network.layers.stages)
-        return poly_mmd(targets.double(), generated.double(), degree=3, gamma=1 / stages, coef=1.0)
+        gamma = 1 / len(self.network.layers.stages)
+        distance: Tensor = poly_mmd(targets.double(), generated.double(), 3, gamma, coef=1.0)
+        return distance
 
     def describe(self) -> str:
         """Return the protocol, with the weights that are in use."""
