@@ -36,14 +36,10 @@ def main() -> None:
         "source": shown([pair.source for pair in pairs]),
         "pose": [draw_pose(pair.target_keypoints, size, joints, given.scale) for pair in pairs],
     }
-    for name, model in models.items():
+    for model in models.values():
         made = [model.generate(p.source, p.source_keypoints, p.target_keypoints) for p in pairs]
-        columns[model.config.model] = [
-            one.resize(
-                (one.width * given.scale, one.height * given.scale), Image.Resampling.NEAREST
-            )
-            for one in made
-        ]
+        large = (size[1] * given.scale, size[0] * given.scale)
+        columns[model.config.model] = [one.resize(large, Image.Resampling.NEAREST) for one in made]
     columns["target"] = shown([pair.target for pair in pairs])
     lay_out(list(columns), list(columns.values())).save(given.out, optimize=True)
 
