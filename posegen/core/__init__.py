@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # the list for type checkers, and `listed_in` reads it
     from posegen.core.errors import suggest as suggest
     from posegen.core.features import FeatureNetwork as FeatureNetwork
     from posegen.core.features import VGG19Features as VGG19Features
+    from posegen.core.features import gram as gram
+    from posegen.core.features import style_distance as style_distance
     from posegen.core.fields import Field as Field
     from posegen.core.fields import FieldKind as FieldKind
     from posegen.core.fields import is_of_source as is_of_source

@@ -116,8 +116,8 @@ class Anatomy(nn.Module):
         missing = [joint for joint in _REQUIRED if joint not in joints]
         if missing:
             raise ConfigError(
-                f"the skeleton {name!r} has no {missing[0]!r}, which moves a part of the body; choose "
-                "data with another skeleton, or another generator."
+                f"the skeleton {name!r} has no {missing[0]!r}, which moves a part of the body; "
+                "choose data with another skeleton, or another generator."
             )
         known = [joint for joint in dict.fromkeys((*_REQUIRED, *_FACE)) if joint in joints]
         points = [*known, *_MIDDLES]
