@@ -81,7 +81,7 @@ _PEOPLE: dict[str, Any] = {
     "schedule": {"name": "cosine", "warmup": 50},
     "training": {
         "batch_size": 8,
-        "steps": 1000,
+        "steps": 700,
         "ema": 0.995,
         "log_every": 25,
         "sample_every": 200,
