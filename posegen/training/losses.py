@@ -13,6 +13,7 @@ from posegen.core.contracts import Loss
 from posegen.core.errors import WeightsError
 from posegen.core.features import FeatureNetwork, VGG19Features, style_distance
 from posegen.core.fields import FieldKind
+from posegen.core.motion import at_least_float32
 from posegen.core.specs import Kind
 from posegen.plugins import build, component_config, registry
 from posegen.training.loss_config import (
@@ -163,11 +164,13 @@ def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
 
 
 def resized(image: Tensor, scale: float) -> Tensor:
-    """Return (B, C, H, W) at another size, smoothed where it becomes smaller."""
+    """Return (B, C, H, W) at another size, smoothed where it becomes smaller; float32 at least."""
     if scale == 1:
         return image
     size = scaled((image.shape[2], image.shape[3]), scale)
-    return functional.interpolate(image, size, mode="bilinear", antialias=scale < 1)
+    return functional.interpolate(
+        at_least_float32(image), size, mode="bilinear", antialias=scale < 1
+    )
 
 
 def resized_batch(batch: Batch, scale: float) -> Batch:

@@ -52,5 +52,5 @@ def test_a_generator_without_a_mask_is_refused(tmp_path: Path) -> None:
     small = [text for text in SMALL if not text.startswith("generator.")]
     overrides = [*small, "generator.name=patn", "generator.ngf=4", "training.steps=1"]
     config = posegen.experiment(posegen.preset("patn-masked"), overrides=overrides)
-    with pytest.raises(ConfigError, match="'generated_mask'.*returns no 'mask'"):
+    with pytest.raises(ConfigError, match=r"'generated_mask'.*returns no 'mask'"):
         train(config, tmp_path / "run")
