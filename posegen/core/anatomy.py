@@ -71,7 +71,7 @@ BODY_PARTS: dict[str, BodyPart] = {
 PART_LAYERS = ((0, 1), (2, 3, 6, 7), (4, 5, 8, 9))
 
 #: Lengths of bones in lengths of the torso (neck to middle of the hips), about an adult's.
-_BONES: dict[tuple[str, str], float] = {
+BONES: dict[tuple[str, str], float] = {
     ("neck", "mid_hip"): 1.0,
     _SHOULDERS: 0.7,
     **{(f"{side}_shoulder", f"{side}_elbow"): 0.58 for side in ("right", "left")},
@@ -136,8 +136,8 @@ class Anatomy(nn.Module):
         self._table("beyond", [part.beyond for part in BODY_PARTS.values()])
         self._table("radii", [part.radius for part in BODY_PARTS.values()])
         self._table("stiff", [part.stiff for part in BODY_PARTS.values()])
-        self._table("bones", [[number[a], number[b]] for a, b in _BONES])
-        self._table("lengths", list(_BONES.values()))
+        self._table("bones", [[number[a], number[b]] for a, b in BONES])
+        self._table("lengths", list(BONES.values()))
 
     def _table(self, name: str, values: Sequence[object]) -> None:
         self.register_buffer(name, torch.tensor(values), persistent=False)
