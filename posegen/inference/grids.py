@@ -47,8 +47,8 @@ def sample_grid(
     if "attention" in output.aux:
         columns["attention"] = heat_maps(output.aux["attention"], size, scale)
     if "masks" in output.aux:
-        for number, block in enumerate(output.aux["masks"].split(1, dim=1), 1):
-            columns[f"block {number}"] = heat_maps(block, size, scale, limits=(0.0, 1.0))
+        for number, block in enumerate(output.aux["masks"].unbind(1), 1):
+            columns[f"block {number}"] = heat_maps(block[:, None], size, scale, limits=(0.0, 1.0))
     if "flow" in output.aux:
         columns["flow"] = flow_maps(output.aux["flow"], size, scale)
     return lay_out(list(columns), list(columns.values()))

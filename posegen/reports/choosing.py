@@ -59,7 +59,7 @@ def with_causes(
     """
     worst = [choice.place for choice in chosen if choice.reason == "worst"]
     taken = {choice.place for choice in chosen}
-    unseen = []
+    unseen: list[int] = []
     for cause in CAUSES:
         if any(cause in causes[place] for place in [*worst, *unseen] if causes):
             continue
