@@ -26,7 +26,12 @@ COMMON = [
 ]
 LOSSES = ["losses.l1.weight=1.0", "losses.gradient.name=gradient", "losses.gradient.weight=1.0"]
 PATN = ["losses.perceptual.weight=0.0", "generator.dropout=0.0", "optimizer.lr=1e-3"]
-MASKED = ["losses.perceptual.weight=0.0", "losses.style.weight=0.0", "optimizer.lr=1e-3"]
+MASKED = [
+    "losses.l1.name=l1",
+    "losses.perceptual.weight=0.0",
+    "losses.style.weight=0.0",
+    "optimizer.lr=1e-3",
+]
 UNET = ["losses.perceptual.weight=0.0", "optimizer.lr=1e-3"]
 
 #: title -> what is trained: arguments of `posegen train`, and its overrides.
