@@ -16,7 +16,8 @@ $(VENV)/.done: pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]' \
 		-e plugins/posegen-people -e plugins/posegen-patn -e plugins/posegen-unet \
 		-e plugins/posegen-warp -e plugins/posegen-stlpips -e plugins/posegen-movenet \
-		-e plugins/posegen-flow-matching -e plugins/posegen-weights-people
+		-e plugins/posegen-flow-matching -e plugins/posegen-weights-people \
+		-e plugins/posegen-patn-masked
 	# Without mediapipe and rtmlib, which want other versions of numpy and OpenCV than the tests,
 	# and without diffusers, which only tests of posegen-diffusers need; they are skipped.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \

@@ -30,11 +30,18 @@ COMMON = [
 ]
 LOSSES = ["losses.l1.weight=1.0", "losses.gradient.name=gradient", "losses.gradient.weight=1.0"]
 PATN = ["losses.perceptual.weight=0.0", "generator.dropout=0.0", "optimizer.lr=1e-3"]
+MASKED = [
+    "losses.l1.name=l1",
+    "losses.perceptual.weight=0.0",
+    "losses.style.weight=0.0",
+    "optimizer.lr=1e-3",
+]
 UNET = ["losses.perceptual.weight=0.0", "optimizer.lr=1e-3"]
 
 #: title -> what is trained: arguments of `posegen train`, and its overrides.
 MODELS = {
     "patn (preset demo)": (["--model", "patn", "--preset", "demo"], PATN),
+    "patn-masked (preset people)": (["--model", "patn-masked", "--preset", "people"], MASKED),
     "unet": (["--model", "patn", "--preset", "demo", "--generator", "unet"], UNET),
     "limbs (preset people-64x32)": (["--model", "limbs", "--preset", "people-64x32"], []),
     "flow (preset people)": (["--model", "flow", "--preset", "people"], []),

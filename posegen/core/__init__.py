@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 from posegen.core.lazy import lazy_exports, listed_in
 
 if TYPE_CHECKING:  # the list for type checkers, and `listed_in` reads it
+    from posegen.core.anatomy import BODY_PARTS as BODY_PARTS
+    from posegen.core.anatomy import PART_LAYERS as PART_LAYERS
+    from posegen.core.anatomy import Anatomy as Anatomy
+    from posegen.core.anatomy import BodyPart as BodyPart
     from posegen.core.batches import Batch as Batch
     from posegen.core.batches import GeneratorOutput as GeneratorOutput
     from posegen.core.batches import Pair as Pair
@@ -34,6 +38,8 @@ if TYPE_CHECKING:  # the list for type checkers, and `listed_in` reads it
     from posegen.core.errors import suggest as suggest
     from posegen.core.features import FeatureNetwork as FeatureNetwork
     from posegen.core.features import VGG19Features as VGG19Features
+    from posegen.core.features import gram as gram
+    from posegen.core.features import style_distance as style_distance
     from posegen.core.fields import Field as Field
     from posegen.core.fields import FieldKind as FieldKind
     from posegen.core.fields import is_of_source as is_of_source
@@ -49,6 +55,13 @@ if TYPE_CHECKING:  # the list for type checkers, and `listed_in` reads it
     from posegen.core.metrics import Metric as Metric
     from posegen.core.metrics import PerImageMetric as PerImageMetric
     from posegen.core.metrics import ReferenceImages as ReferenceImages
+    from posegen.core.motion import Capsules as Capsules
+    from posegen.core.motion import Motion as Motion
+    from posegen.core.motion import at_least_float32 as at_least_float32
+    from posegen.core.motion import capsule_masks as capsule_masks
+    from posegen.core.motion import cleared as cleared
+    from posegen.core.motion import fetch as fetch
+    from posegen.core.motion import part_positions as part_positions
     from posegen.core.noise import Noise as Noise
     from posegen.core.pretrained import PretrainedFile as PretrainedFile
     from posegen.core.pretrained import read_tensors as read_tensors

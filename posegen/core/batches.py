@@ -275,10 +275,11 @@ class GeneratorOutput:
 
     Attributes:
         image: (B, 3, H, W) in [-1, 1].
-        aux: named tensors worth seeing or needed by a loss. Of these names the sample grids draw
-            `"attention"`, (B, N, h, w) in [0, 1], one map per block, and `"flow"`, (B, 2, h, w),
-            how far to the right and down each place's content is fetched from, in pixels of a
-            picture of that size.
+        aux: named tensors worth seeing or needed by a loss or a discriminator. Of these names the
+            sample grids draw `"attention"`, (B, N, h, w) in [0, 1], one map per block; `"masks"`,
+            (B, N, h, w) in [0, 1], what each block writes, each drawn on its own; and `"flow"`,
+            (B, 2, h, w), how far to the right and down each place's content is fetched from, in
+            pixels of a picture of that size.
     """
 
     image: Tensor

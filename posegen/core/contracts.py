@@ -97,7 +97,9 @@ class Discriminator(nn.Module, ABC):
     """Scores how real an image looks beside its inputs. Built as `Discriminator(config, task)`.
 
     Attributes:
-        inputs: names of the batch's tensors that it sees beside the image, as a generator's.
+        inputs: names of the batch's tensors that it sees beside the image, as a generator's. With
+            the method `adversarial` also `generated_NAME`: what the generator returns in its `aux`
+            under that name, e.g. a mask of what it made.
     """
 
     inputs: tuple[str, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -131,6 +132,35 @@ class VGG19Features(FeatureNetwork):
             if index in self._names:
                 activations[self._names[index]] = values
         return activations
+
+
+def gram(activations: Tensor) -> Tensor:
+    """Return the Gram matrices (B, C, C) of activations (B, C, H, W), divided by C·H·W."""
+    flat = activations.flatten(2)
+    return flat @ flat.mT / activations[0].numel()
+
+
+def style_distance(
+    made: Iterable[Tensor], goal: Iterable[Tensor], distance: Literal["l1", "squared"]
+) -> Tensor:
+    """Return how different the textures are that activations tell of: a scalar.
+
+    With G and G' the Gram matrices of one layer, the term is, mean over the batch, the sum of
+    (G - G')² (`squared`: Johnson et al., arXiv:1603.08155, section 3.2; first in Gatys et al., CVPR
+    2016, with another factor), or the mean of |G - G'| over the entries (`l1`: Sajjadi et al.,
+    arXiv:1612.07919, with the absolutes of Nazeri et al., arXiv:1901.00212, equation 5). Those of
+    the layers are added.
+
+    Args:
+        made, goal: activations (B, C, H, W) layer by layer, of the generated image and the target.
+        distance: of two matrices.
+    """
+    differences = [gram(a) - gram(b) for a, b in zip(made, goal, strict=True)]
+    if distance == "squared":
+        terms = [one.square().sum(dim=(1, 2)).mean() for one in differences]
+    else:
+        terms = [one.abs().mean() for one in differences]
+    return torch.stack(terms).sum()
 
 
 def _activations(features: nn.Sequential) -> dict[str, int]:

@@ -20,6 +20,7 @@ from posegen.core.contracts import PairDataset
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.metrics import ReferenceImages
 from posegen.core.specs import Kind
+from posegen.evaluation.causes import PoseLog
 from posegen.evaluation.evaluator import score
 from posegen.evaluation.metric_run import References
 from posegen.evaluation.metrics.reference import dataset_images, folder_images
@@ -246,8 +247,11 @@ def _scored(
     started: float,
     on_progress: Callable[[int, int], None] | None,
 ) -> Evaluation:
-    names, scores = score(stream, plans, process, references=references, on_progress=on_progress)
-    return Evaluation(subject, names, scores, time.perf_counter() - started)
+    poses = PoseLog(stream.layout)
+    names, scores = score(
+        stream, plans, process, references=references, poses=poses, on_progress=on_progress
+    )
+    return Evaluation(subject, names, scores, time.perf_counter() - started, poses.causes)
 
 
 def _plans(

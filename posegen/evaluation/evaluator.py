@@ -19,6 +19,7 @@ from posegen.compute.process import Process
 from posegen.core.batches import Batch
 from posegen.core.errors import PosegenError
 from posegen.core.metrics import Metric
+from posegen.evaluation.causes import PoseLog
 from posegen.evaluation.metric_run import MetricRun, References, build_metric, reason
 from posegen.evaluation.plan import Plan
 from posegen.evaluation.protocols.prepare import as_saved, prepare, to_8bit
@@ -35,6 +36,7 @@ def score(
     process: Process,
     *,
     references: References | None = None,
+    poses: PoseLog | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[tuple[str, str]], list[ProtocolScores]]:
     """Score the pairs of a stream under every plan.
@@ -47,6 +49,7 @@ def score(
         plans: the protocols.
         process: this process.
         references: gives the reference images of scores of distributions.
+        poses: keeps the pairs' poses, and has their causes of failure in the end.
         on_progress: called after each batch with this process's pairs done and in all.
 
     Returns:
@@ -62,6 +65,8 @@ def score(
         for plan, of_plan, seen in zip(plans, runs, looks, strict=True):
             seen += _update(of_plan, batch, pictures, plan.variant, stream.fresh)
         names += zip(batch.source_names, batch.target_names, strict=True)
+        if poses is not None:
+            poses.add(batch)
         if on_progress is not None:
             on_progress(len(names), len(stream))
     for of_plan in runs:
@@ -70,6 +75,8 @@ def score(
                 run.join(process)
     names = _joined(process, names)
     looks = [_joined(process, seen) for seen in looks]
+    if poses is not None:
+        poses.finish(process, [target for _, target in names])
     scores = []
     if process.is_main:
         finished = zip(plans, runs, looks, strict=True)

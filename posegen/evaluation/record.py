@@ -3,7 +3,8 @@
 scores.json   what was scored and every score with its interval; no value is NaN
 scores.csv    a line per row and pair: `row,source,target`, then a column for each column of each
               protocol, `patn-2019:market:ssim`, and one for its targets, see `pairing.alike`,
-              `patn-2019:market:target`; empty where a pair has no value
+              `patn-2019:market:target`; empty where a pair has no value; and where poses are
+              known `causes`, what makes the pair hard, joined by semicolons
 
 Numbers are written so that they are read back to the last bit.
 """
@@ -24,6 +25,7 @@ from pydantic import TypeAdapter
 
 from posegen.core.errors import DataError
 from posegen.core.texts import parse_json, read_text
+from posegen.evaluation import causes
 from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 
 #: Goes up when a reader of older files would misread a newer one.
@@ -35,6 +37,7 @@ _ROWS = TypeAdapter(dict[str, dict[str, Score]])
 
 _FIXED = ["row", "source", "target"]
 _TARGET, _LOOK = "target", re.compile(r"(\d{1,5}x\d{1,5}:[0-9a-f]{32})?")
+_CAUSES, _JOINT = "causes", "; "
 # Names of files that are not UTF-8 come as lone surrogates, and leave as they came.
 _ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}
 
@@ -43,10 +46,11 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
     """Return the evaluation, without its values per image, as plain values for `json.dumps`.
 
     Returns:
-        `schema`, `posegen` (the version), `subject`, `pairs`, `seconds`, and `evaluations`, one per
-        protocol: `protocol` (`name`, `version`, `variant`, `definition`) and `rows`: row -> column
-        -> `metric`, `value`, `interval`, `count`, `direction`, `protocol`, `error`. `value` is null
-        where there is none, and then `error` says why. No number is NaN.
+        `schema`, `posegen` (the version), `subject`, `pairs`, `seconds`, `causes`, see
+        `causes.to_json`, and `evaluations`, one per protocol: `protocol` (`name`, `version`,
+        `variant`, `definition`) and `rows`: row -> column -> `metric`, `value`, `interval`,
+        `count`, `direction`, `protocol`, `error`. `value` is null where there is none, and then
+        `error` says why. No number is NaN.
     """
     return {
         "schema": SCHEMA,
@@ -54,6 +58,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         "subject": dict(evaluation.subject),
         "pairs": evaluation.pairs,
         "seconds": round(evaluation.seconds, 3),
+        "causes": causes.to_json(evaluation),
         "evaluations": [
             {
                 "protocol": {
@@ -122,10 +127,10 @@ def read(path: Path) -> Evaluation:
         raise _damaged(file, error) from None
     try:
         with table.open(newline="", **_ENCODING) as lines:
-            names = _read_values(list(csv.reader(lines)), protocols, pairs)
+            names, found = _read_values(list(csv.reader(lines)), protocols, pairs)
     except (LookupError, ValueError, csv.Error) as error:
         raise _damaged(table, error) from None
-    return Evaluation(subject, names, protocols, seconds)
+    return Evaluation(subject, names, protocols, seconds, found)
 
 
 def _damaged(file: Path, error: Exception) -> DataError:
@@ -145,9 +150,17 @@ def _table(evaluation: Evaluation) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     looks = [protocol for protocol in evaluation.protocols if protocol.looks]
     heads = [f"{protocol.key}:{column}" for protocol, column in columns]
-    writer.writerow([*_FIXED, *heads, *(f"{protocol.key}:{_TARGET}" for protocol in looks)])
+    writer.writerow(
+        [
+            *_FIXED,
+            *heads,
+            *(f"{protocol.key}:{_TARGET}" for protocol in looks),
+            *([_CAUSES] if evaluation.causes else []),
+        ]
+    )
+    hard = [[_JOINT.join(own) for own in evaluation.causes]] if evaluation.causes else []
     nothing = [math.nan] * evaluation.pairs
-    known = [protocol.looks for protocol in looks]
+    known = [protocol.looks for protocol in looks] + hard
     for row in _row_names(evaluation.protocols):
         values = [protocol.values(row, column) or nothing for protocol, column in columns]
         for place, (pair, *numbers) in enumerate(zip(evaluation.names, *values, strict=True)):
@@ -170,8 +183,8 @@ def _protocol(entry: Mapping[str, Any]) -> ProtocolScores:
 
 def _read_values(
     lines: list[list[str]], protocols: list[ProtocolScores], pairs: int
-) -> list[tuple[str, str]]:
-    """Fill in the protocols' values per image; return the names of the pairs.
+) -> tuple[list[tuple[str, str]], list[tuple[str, ...]]]:
+    """Fill in the protocols' values per image; return the names of the pairs, and their causes.
 
     Raises:
         LookupError, ValueError: where the table is damaged, or of another evaluation.
@@ -179,6 +192,10 @@ def _read_values(
     known = {f"{p.key}:{column}": (p, column) for p in protocols for column in p.columns}
     known |= {f"{p.key}:{_TARGET}": (p, "") for p in protocols}
     head, *body = lines
+    found: list[tuple[str, ...]] = []
+    if head[-1:] == [_CAUSES]:
+        head = head[:-1]
+        found = [_read_causes(line.pop()) for line in body][:pairs]
     columns = [known[name] for name in head[3:]]
     names = [(line[1], line[2]) for line in body[:pairs]]
     rows = _row_names(protocols)
@@ -196,7 +213,14 @@ def _read_values(
             values = [float(cell) if cell else math.nan for cell in cells]
             if not all(map(math.isnan, values)):
                 protocol.per_image[row][column] = values
-    return names
+    return names, found
+
+
+def _read_causes(cell: str) -> tuple[str, ...]:
+    own = tuple(cell.split(_JOINT)) if cell else ()
+    if not set(own) <= causes.CAUSES.keys():
+        raise ValueError(f"{cell!r} is no cause that posegen knows")
+    return own
 
 
 def _row_names(protocols: Sequence[ProtocolScores]) -> list[str]:

@@ -107,12 +107,14 @@ class Evaluation:
         names: (source, target) of every pair, in the order of `per_image`.
         protocols: the scores, protocol by protocol.
         seconds: how long it took, data loading and generation included.
+        causes: what makes each pair hard, out of `causes.CAUSES`; empty where poses are not known.
     """
 
     subject: Mapping[str, Any]
     names: Sequence[tuple[str, str]]
     protocols: Sequence[ProtocolScores]
     seconds: float
+    causes: Sequence[tuple[str, ...]] = ()
 
     @property
     def data(self) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from posegen.core.batches import Batch
 from posegen.core.contracts import PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, DataError, PosegenError
 from posegen.core.fields import FieldKind
+from posegen.core.skeletons import OPENPOSE18
 from posegen.data.loading import collate, to_batch
 from posegen.evaluation.result import BASELINE
 from posegen.evaluation.results.reading import ResultsFolder, stack
@@ -70,6 +71,7 @@ class Stream(ABC):
         total: the number of pairs, those of other processes included.
         fresh: whether the pictures have not been files yet, so that a protocol may have them
             written and read.
+        layout: the skeleton of the pairs' keypoints.
         collate: stacks the data set's items.
 
     Raises:
@@ -78,6 +80,7 @@ class Stream(ABC):
 
     rows: list[str]
     fresh: bool
+    layout: str
     collate: Callable[[Any], Batch]
 
     def __init__(self, dataset: Any, loading: Loading, process: Process) -> None:
@@ -157,7 +160,7 @@ class ModelPairs(Stream):
     ) -> None:
         super().__init__(dataset, loading, process)
         self.generate, self.encoder, self.row, self.saved = generate, encoder, row, saved
-        self.rows = [row, BASELINE]
+        self.rows, self.layout = [row, BASELINE], dataset.skeleton
         self.collate = partial(collate, fields=dataset.fields)
 
     def _scored(self, batch: Batch) -> tuple[Batch, dict[str, Tensor]]:
@@ -197,6 +200,7 @@ class ResultPairs(Stream):
     """The pictures of a folder of results; the baseline too, where it has the sources."""
 
     fresh = False
+    layout = OPENPOSE18.name
     collate = staticmethod(stack)
 
     def __init__(self, results: ResultsFolder, *, loading: Loading, process: Process) -> None:

@@ -1,4 +1,7 @@
-"""Sample grids: source | source pose | target | target pose | generated | attention | flow."""
+"""Sample grids: source | source pose | target | target pose | generated | attention | masks | flow.
+
+Of the last three, those that the generator gives.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,8 @@ def sample_grid(
     """Draw one row per pair of a batch, with headings.
 
     The attention column, where the generator gives `aux["attention"]`, is the mean over its blocks,
-    each picture scaled to its own range; for `aux["flow"]` see `flow_maps`. `target=False` is for
-    batches whose target is unknown.
+    each picture scaled to its own range; `aux["masks"]` has a column for each block, from 0 (dark)
+    to 1; for `aux["flow"]` see `flow_maps`. `target=False` is for batches whose target is unknown.
     """
     size = (batch.source.shape[-2], batch.source.shape[-1])
     scale = max(1, round(_CELL_HEIGHT / size[0]))
@@ -43,6 +46,9 @@ def sample_grid(
     columns["generated"] = pictures(output.image, scale)
     if "attention" in output.aux:
         columns["attention"] = heat_maps(output.aux["attention"], size, scale)
+    if "masks" in output.aux:
+        for number, block in enumerate(output.aux["masks"].unbind(1), 1):
+            columns[f"block {number}"] = heat_maps(block[:, None], size, scale, limits=(0.0, 1.0))
     if "flow" in output.aux:
         columns["flow"] = flow_maps(output.aux["flow"], size, scale)
     return lay_out(list(columns), list(columns.values()))
@@ -77,13 +83,24 @@ def pictures(images: Tensor, scale: int = 1) -> list[Image.Image]:
     ]
 
 
-def heat_maps(attention: Tensor, size: tuple[int, int], scale: int = 1) -> list[Image.Image]:
-    """Turn attention maps (B, N, h, w) into coloured pictures of `scale`·`size`."""
-    mean = attention.detach().float().cpu().mean(dim=1, keepdim=True)
+def heat_maps(
+    maps: Tensor,
+    size: tuple[int, int],
+    scale: int = 1,
+    limits: tuple[float, float] | None = None,
+) -> list[Image.Image]:
+    """Turn the means of maps (B, N, h, w) over N into coloured pictures of `scale`·`size`.
+
+    The darkest colour is the first of the limits and the brightest the second; without limits,
+    each picture's own least and greatest value.
+    """
+    mean = maps.detach().float().cpu().mean(dim=1, keepdim=True)
     target = (size[0] * scale, size[1] * scale)
     mean = functional.interpolate(mean, target, mode="bilinear", align_corners=False)[:, 0]
     low = mean.amin((1, 2), keepdim=True)
     spread = (mean.amax((1, 2), keepdim=True) - low).clamp_min(1e-6)
+    if limits is not None:
+        low, spread = torch.tensor(limits[0]), torch.tensor(limits[1] - limits[0])
     stops = np.linspace(0, 1, len(_HEAT))
     result = []
     for values in ((mean - low) / spread).numpy():

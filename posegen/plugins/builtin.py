@@ -65,6 +65,30 @@ def posegen_losses() -> list[LossSpec]:
             contract=2,
             source="arXiv:2103.10571",
         ),
+        LossSpec(
+            name="style",
+            summary="Difference of Gram matrices of VGG-19 activations: textures.",
+            target="posegen.training.losses:StyleLoss",
+            config="posegen.training.loss_config:StyleConfig",
+            contract=2,
+            source="arXiv:1612.07919; arXiv:1901.00212, equation 5; arXiv:1603.08155, section 3.2",
+            weights=("vgg19-dcbb9e9d.pth",),
+        ),
+        LossSpec(
+            name="tv",
+            summary="Total variation of the generated image, against noise.",
+            target="posegen.training.losses:TotalVariation",
+            contract=2,
+            source="Rudin, Osher and Fatemi, Physica D 60, 1992; arXiv:1603.08155, section 3.2",
+        ),
+        LossSpec(
+            name="multi-scale",
+            summary="Any other loss at several sizes of the pictures, added.",
+            target="posegen.training.losses:MultiScale",
+            config="posegen.training.loss_config:MultiScaleConfig",
+            contract=2,
+            source="arXiv:1711.11585, section 3.2, of discriminators",
+        ),
     ]
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from PIL import Image
 
+from posegen.evaluation.causes import CAUSES
 from posegen.evaluation.grid import ARROWS, decimals
 from posegen.evaluation.result import ProtocolScores
+from posegen.reports.choosing import choose, typical, with_causes
 from posegen.reports.embedding import embed, embed_clip
+from posegen.reports.failures import causes_of
 from posegen.reports.retrieval import (
     Opened,
     PairPictures,
@@ -34,7 +36,8 @@ class Gallery:
         column, leader: by which column of which subject pairs were chosen.
         lead: the pair in the middle of all scores, as a card, with `clip`: its person in a motion,
             and `still`, a frame of it; both None where there is none.
-        cards: worst, best and random pairs; see `_card`.
+        cards: worst, best and random pairs, the worst ones by cause; see `_card`.
+        causes: the causes that any of the cards has.
         sortings: ways to sort them, the first of them as they are chosen: `key` of the cards'
             values, `heading`, `label` and `direction`.
         attention: attention maps of a few of the pairs: `label`, `target_name`, and `pictures` with
@@ -47,58 +50,11 @@ class Gallery:
     leader: str
     lead: Mapping[str, Any]
     cards: Sequence[Mapping[str, Any]]
+    causes: Sequence[str]
     sortings: Sequence[Mapping[str, str]]
     attention: Sequence[Mapping[str, Any]]
     exact: bool
     ratio: float
-
-
-class Choice(NamedTuple):
-    """A pair to show: its place, and why: "typical", "worst", "best" or "random"."""
-
-    place: int
-    reason: str
-
-
-def choose(values: Sequence[float], direction: str, count: int, seed: int = 0) -> list[Choice]:
-    """Choose the worst pairs (worst first), the best (best first), and some at random.
-
-    Each kind gets a third of the count, the worst ones what is left over. No pair is chosen twice;
-    one without a value can only be chosen at random.
-
-    Args:
-        values: one per pair; NaN for none.
-        direction: which way is better.
-        count: how many pairs in all.
-        seed: of what is chosen at random.
-    """
-    ranked = _ranked(values, direction)
-    third = count // 3
-    worst = ranked[: count - 2 * third]
-    best = ranked[len(worst) :][::-1][:third]
-    rest = sorted(set(range(len(values))) - {*worst, *best})
-    drawn = sorted(random.Random(seed).sample(rest, min(third, len(rest))))
-    return [
-        Choice(place, reason)
-        for reason, chosen in (
-            ("worst", worst),
-            ("best", best),
-            ("random", drawn),
-        )
-        for place in chosen
-    ]
-
-
-def typical(values: Sequence[float], direction: str) -> Choice:
-    """Return the pair in the middle of all values."""
-    ranked = _ranked(values, direction)
-    return Choice(ranked[len(ranked) // 2] if ranked else 0, "typical")
-
-
-def _ranked(values: Sequence[float], direction: str) -> list[int]:
-    """Return the places of the pairs that have a value, the worst first."""
-    places = [place for place, value in enumerate(values) if not math.isnan(value)]
-    return sorted(places, key=lambda place: values[place], reverse=direction == "lower")
 
 
 def make_gallery(
@@ -126,7 +82,11 @@ def make_gallery(
     values = {column: _values(section, protocol.title, column) for column in columns}
     column, *_ = columns
     leading_values, direction = values[column][leader.label], columns[column]
-    chosen = [typical(leading_values, direction), *choose(leading_values, direction, count)]
+    causes = causes_of(section)
+    chosen = [
+        typical(leading_values, direction),
+        *with_causes(choose(leading_values, direction, count), leading_values, direction, causes),
+    ]
     found, made, problems = find_all(section, [choice.place for choice in chosen], device)
     if not made:
         return None, problems
@@ -148,12 +108,13 @@ def make_gallery(
     cards = []
     for pair, (place, _) in zip(pairs, chosen, strict=True):
         here = {c: {label: values[c][label][place] for label in labels} for c in columns}
-        cards.append(_card(pair, labels, here, addresses))
+        cards.append(_card(pair, labels, here, addresses, causes[place] if causes else ()))
     gallery = Gallery(
         column=column,
         leader=leader.label,
         lead={**cards[0], "clip": clip, "still": still},
         cards=cards[1:],
+        causes=[name for name in CAUSES if any(name in card["causes"] for card in cards[1:])],
         sortings=[
             {
                 "key": f"{label}:{column}",
@@ -244,8 +205,9 @@ def _card(
     labels: Sequence[str],
     values: Mapping[str, Mapping[str, float]],
     addresses: Mapping[int, str],
+    causes: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Return a pair as the template shows it: names, addresses of pictures, and scores.
+    """Return a pair as the template shows it: names, causes, addresses of pictures, and scores.
 
     `made` and `shown` are label -> address of what the subject generated, and label -> the lines
     below the picture; `scores` is key of a sorting -> value, only those that there are.
@@ -255,6 +217,7 @@ def _card(
         "source_name": pair.source_name,
         "target_name": pair.target_name,
         "reason": pair.reason,
+        "causes": causes,
         "source": addresses.get(id(pair.source)),
         "pose": addresses.get(id(pair.pose)),
         "target": addresses[id(pair.target)],
@@ -276,8 +239,8 @@ def _attention(pair: _Pair, addresses: Mapping[int, str]) -> list[dict[str, Any]
     for label, one in pair.made.items():
         known = [("source", pair.source), ("target", pair.target), ("generated", one.generated)]
         row = [(name, "", addresses[id(picture)]) for name, picture in known if picture]
-        for block, (picture, low, high) in enumerate(one.attention, 1):
-            row.append((f"block {block}", f"{low:.2f}–{high:.2f}", addresses[id(picture)]))
+        for caption, picture, low, high in one.attention:
+            row.append((caption, f"{low:.2f}–{high:.2f}", addresses[id(picture)]))
         if one.attention:
             rows.append({"label": label, "target_name": pair.target_name, "pictures": row})
     return rows

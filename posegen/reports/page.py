@@ -21,6 +21,7 @@ from posegen.evaluation.render import SPREAD
 from posegen.evaluation.result import Evaluation
 from posegen.reports import views
 from posegen.reports.embedding import embed
+from posegen.reports.failures import failures
 from posegen.reports.subjects import Section, Subject, sections
 
 #: What all pictures of a page may take, as text: it stays below about 8 MB.
@@ -87,7 +88,7 @@ def make_report(
 
             budget = PICTURES_BUDGET // len(grouped)
             shown, missing = make_gallery(section, gallery, by, budget, device)
-        parts.append({**_section(section, styles), "gallery": shown, "problems": missing})
+        parts.append({**_section(section, styles, by), "gallery": shown, "problems": missing})
         problems += missing
         if on_progress is not None:
             on_progress(number + 1, len(grouped))
@@ -156,7 +157,7 @@ def _check_column(subjects: Sequence[Subject], by: str | None) -> None:
         )
 
 
-def _section(section: Section, styles: Mapping[str, str]) -> dict[str, Any]:
+def _section(section: Section, styles: Mapping[str, str], by: str | None) -> dict[str, Any]:
     """Return what the template needs to know of a section beside its pictures."""
     return {
         "heading": views.heading(section),
@@ -165,6 +166,7 @@ def _section(section: Section, styles: Mapping[str, str]) -> dict[str, Any]:
         "scores": views.scores(section),
         "definitions": views.definitions(section),
         "differences": list(views.differences(section)),
+        "failures": failures(section, by),
         "distributions": views.distributions(section, styles),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,8 +29,14 @@ _BATCH = 16
 
 
 class AttentionMap(NamedTuple):
-    """A block's map, coloured from its least value to its greatest."""
+    """A block's map, coloured from its least value to its greatest, or from 0 to 1.
 
+    Attributes:
+        caption: which block it is of, and whether it is what that writes.
+        low, high: the least value and the greatest.
+    """
+
+    caption: str
     picture: Image.Image
     low: float
     high: float
@@ -43,8 +49,8 @@ class PairPictures(NamedTuple):
         source: None where results come without their sources.
         target, generated: the pictures.
         pose: the target's pose, drawn; None where results come without keypoints.
-        attention: one map per block of the generator, of the picture's size; empty where the
-            generator gives none.
+        attention: one map per block of the generator, of the picture's size, and what each block
+            writes; empty where the generator gives neither.
     """
 
     source: Image.Image | None
@@ -54,8 +60,14 @@ class PairPictures(NamedTuple):
     pose: Image.Image | None = None
 
 
-#: Pairs as they are now: their batch, the generated pictures, attention (B, N, h, w) or None.
-_Read = tuple[Batch, Tensor, Tensor | None]
+#: What of a generator's `aux` is shown -> how a block's map is called, and what its colours span.
+_SHOWN: dict[str, tuple[str, tuple[float, float] | None]] = {
+    "attention": ("block {}", None),
+    "masks": ("block {} writes", (0.0, 1.0)),
+}
+
+#: Pairs as they are now: their batch, the generated pictures, and maps (B, N, h, w) by name.
+_Read = tuple[Batch, Tensor, dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,7 @@ def find_pictures(opened: Opened, places: Sequence[int]) -> list[PairPictures]:
     shown: list[PairPictures] = []
     for start in range(0, len(places), _BATCH):
         some = places[start : start + _BATCH]
-        batch, generated, attention = opened.read(some)
+        batch, generated, maps = opened.read(some)
         for number, place in enumerate(some):
             scored = subject.evaluation.names[place]
             now = batch.source_names[number], batch.target_names[number]
@@ -143,7 +155,7 @@ def find_pictures(opened: Opened, places: Sequence[int]) -> list[PairPictures]:
                     None if source is None else as_picture(source[number]),
                     as_picture(batch.target[number]),
                     as_picture(generated[number]),
-                    [] if attention is None else _maps(attention[number], batch.target),
+                    _maps({name: every[number] for name, every in maps.items()}, batch.target),
                     _pose(batch, number, opened.layout),
                 )
             )
@@ -189,7 +201,8 @@ def _of_model(subject: Subject, device: str) -> Opened:
         raw = collate(dataset.__getitems__(list(places)), dataset.fields)
         batch = to_batch(raw, model.encoder, model.device)
         output = model.run(batch, seed=seed)
-        return raw, to_uint8(output.image).cpu(), output.aux.get("attention")
+        maps = {name: output.aux[name] for name in _SHOWN if name in output.aux}
+        return raw, to_uint8(output.image).cpu(), maps
 
     return Opened(subject, len(dataset), model.skeleton, read, (model, dataset))
 
@@ -231,19 +244,23 @@ def _of_results(subject: Subject) -> Opened:
 
     def read(places: Sequence[int]) -> _Read:
         batch = stack([results[place] for place in places])
-        return batch, batch.generated, None
+        return batch, batch.generated, {}
 
     return Opened(subject, len(results), OPENPOSE18.name, read)
 
 
-def _maps(blocks: Tensor, targets: Tensor) -> list[AttentionMap]:
+def _maps(of_pair: Mapping[str, Tensor], targets: Tensor) -> list[AttentionMap]:
     from posegen.inference.grids import heat_maps
 
-    coloured = heat_maps(blocks[:, None], (targets.shape[-2], targets.shape[-1]))
-    return [
-        AttentionMap(picture, float(block.min()), float(block.max()))
-        for picture, block in zip(coloured, blocks, strict=True)
-    ]
+    size = (targets.shape[-2], targets.shape[-1])
+    drawn = []
+    for name, blocks in of_pair.items():
+        caption, limits = _SHOWN[name]
+        coloured = heat_maps(blocks[:, None], size, limits=limits)
+        for number, (picture, block) in enumerate(zip(coloured, blocks, strict=True), 1):
+            low, high = map(float, block.aminmax())
+            drawn.append(AttentionMap(caption.format(number), picture, low, high))
+    return drawn
 
 
 def _pose(batch: Batch, number: int, layout: str) -> Image.Image | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from posegen.core.config import Config
+from posegen.core.errors import PosegenError
+from posegen.core.specs import Kind
+from posegen.plugins import component_config, registry
 
 VGGLayer = Literal[
     "relu1_1",
@@ -29,10 +33,10 @@ VGGLayer = Literal[
 ]
 
 
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a name that is given twice: it would silently count once."""
+def _distinct(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse what is given twice: it would count once, or twice."""
     if len(set(names)) < len(names):
-        raise ValueError("the same name is given twice")
+        raise ValueError("the same one is given twice")
     return names
 
 
@@ -60,3 +64,65 @@ class RandomVGGConfig(Config):
         description="activations to compare, relu1_1 … relu5_4; the terms are added",
     )
     seed: int = Field(0, ge=0, description="the random weights are a function of this alone")
+
+
+class StyleConfig(Config):
+    """Options of the loss `style`."""
+
+    # What needs no file, so that tests run anywhere.
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"network": "random-vgg", "layers": ["relu1_1"]}]}
+    )
+
+    network: Literal["vgg19", "random-vgg"] = Field(
+        "vgg19",
+        description="whose activations are compared: an ImageNet VGG-19's, or those of one with "
+        "random weights, which needs no download",
+    )
+    layers: VGGLayers = Field(
+        ("relu2_2", "relu3_4", "relu4_4", "relu5_2"),
+        description="the activations, relu1_1 … relu5_4; the terms are added",
+    )
+    distance: Literal["l1", "squared"] = Field(
+        "l1",
+        description="of the Gram matrices: mean absolute difference of their entries, or the sum "
+        "of the squared ones",
+    )
+    weights: Path | None = Field(
+        None,
+        description="vgg19: a copy of torchvision's vgg19-dcbb9e9d.pth; without it, torchvision's "
+        "cache or a download",
+    )
+    seed: int = Field(
+        0, ge=0, description="random-vgg: the random weights are a function of this alone"
+    )
+
+
+class MultiScaleConfig(Config):
+    """Options of the loss `multi-scale`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"loss": {"name": "l1"}}]})
+
+    loss: dict[str, Any] = Field(
+        description="the loss by its `name`, and its own options, e.g. `loss.name=vgg19`"
+    )
+    scales: Annotated[
+        tuple[Annotated[float, Field(ge=1 / 16, le=4)], ...], AfterValidator(_distinct)
+    ] = Field(
+        (1.0, 0.5, 0.25),
+        min_length=1,
+        description="sizes at which pictures are compared, as factors; the terms are added",
+    )
+
+    @field_validator("loss")
+    @classmethod
+    def _filled(cls, section: Mapping[str, Any]) -> dict[str, Any]:
+        """Validate the options of the loss within, and fill in its defaults."""
+        name, options = section.get("name"), {k: v for k, v in section.items() if k != "name"}
+        if not isinstance(name, str):
+            raise ValueError("the loss within has no name; give it with `loss.name=…`")
+        try:
+            config = component_config(registry(), Kind.LOSS, name, options, "loss")
+        except PosegenError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return {"name": name, **config.model_dump(mode="json", exclude_none=True)}

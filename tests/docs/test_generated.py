@@ -33,7 +33,7 @@ from posegen.core import Kind, MetricSpec
 from posegen.plugins import Component, Registry, discover
 
 PACKAGES = (
-    *("posegen", "posegen-people", "posegen-patn", "posegen-unet"),
+    *("posegen", "posegen-people", "posegen-patn", "posegen-patn-masked", "posegen-unet"),
     *("posegen-warp", "posegen-flow-matching", "posegen-stlpips", "posegen-movenet"),
 )
 UPDATE = os.environ.get("POSEGEN_UPDATE_DOCS", "") not in ("", "0")

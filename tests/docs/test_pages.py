@@ -132,9 +132,9 @@ def valid(text: str) -> bool:
         component_config(registry(), Kind.METRIC, name, tree[name], name)
         return True
     presets = [("patn", "demo"), ("patn", "market1501"), ("patn", "deepfashion")]
-    for model, chosen in (*presets, ("flow", "deepfashion")):
+    for model, chosen in (*presets, ("flow", "deepfashion"), ("patn-masked", "people")):
         base = [preset(model, chosen)]
-        if chosen != "demo":
+        if chosen not in ("demo", "people"):
             base.append({"data": {"root": "x"}})
         for more in ([], ["losses.perceptual.name=vgg19"]):
             try:

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,7 @@ def test_what_is_written_is_read(evaluation, tmp_path):
         back = read(path)
         assert (back.subject, list(back.names)) == (evaluation.subject, NAMES)
         assert back.seconds == evaluation.seconds
+        assert list(back.causes) == []
         for one, other in zip(back.protocols, evaluation.protocols, strict=True):
             assert one.scores == other.scores
             assert same(one.per_image, other.per_image)
@@ -83,7 +85,15 @@ def test_what_is_written_is_read(evaluation, tmp_path):
 def test_the_json_is_what_is_documented(evaluation):
     content = to_json(evaluation)
     assert json.loads(json.dumps(content, allow_nan=False)) == content
-    assert list(content) == ["schema", "posegen", "subject", "pairs", "seconds", "evaluations"]
+    assert list(content) == [
+        "schema",
+        "posegen",
+        "subject",
+        "pairs",
+        "seconds",
+        "causes",
+        "evaluations",
+    ]
     assert (content["schema"], content["posegen"]) == (2, posegen.__version__)
     assert (content["pairs"], content["seconds"]) == (3, 1.25)
     first = content["evaluations"][0]
@@ -123,6 +133,35 @@ def test_the_csv_is_a_line_per_row_and_pair(evaluation, tmp_path):
     assert lines[2] == ["mine", *NAMES[1], "0.3333333333333333", "", "0.25"]
     assert lines[4] == [BASELINE, *NAMES[0], "0.30000000000000004", "", "0.125"]
     assert len(lines) == 7
+
+
+def test_causes_are_kept_and_scored(evaluation, tmp_path):
+    causes = [("large turn",), (), ("unseen joints", "large turn")]
+    evaluation = replace(evaluation, causes=causes)
+    write(evaluation, tmp_path)
+    assert read(tmp_path).causes == causes
+    table = list(csv.reader((tmp_path / "scores.csv").read_text(errors="ignore").splitlines()))
+    assert [line[-1] for line in table[:4]] == [
+        "causes",
+        "large turn",
+        "",
+        "unseen joints; large turn",
+    ]
+    by_name = {group["cause"]: group for group in to_json(evaluation)["causes"]}
+    assert {name: group["pairs"] for name, group in by_name.items()} == {
+        "unseen joints": 1,
+        "large turn": 2,
+        "none of these": 1,
+    }
+    of_turn = by_name["large turn"]["scores"]["posegen-1:as-is"]
+    assert of_turn["mine"]["ssim"] == pytest.approx((0.1 + 0.7) / 2)
+    assert by_name["none of these"]["scores"]["posegen-1:as-is"]["mine"]["mask-ssim"] is None
+    text = (tmp_path / "scores.csv").read_text(errors="surrogateescape")
+    (tmp_path / "scores.csv").write_text(
+        text.replace("large turn\n", "bad luck\n", 1), errors="surrogateescape"
+    )
+    with pytest.raises(DataError, match="'bad luck' is no cause that posegen knows"):
+        read(tmp_path)
 
 
 def test_a_column_without_any_value_is_not_among_the_values(evaluation, tmp_path):

@@ -94,6 +94,10 @@ def test_pictures_round_and_grids_hold_every_column() -> None:
     flow[:, 0], flow[:, 1, :4] = 2.0, 1.0
     moved = sample_grid(batch, GeneratorOutput(images, {**attention, "flow": flow}), OPENPOSE18)
     assert moved.width * 6 == pytest.approx(wide.width * 7, rel=0.05)
+    masks = sample_grid(
+        batch, GeneratorOutput(images, {"masks": attention["attention"]}), OPENPOSE18
+    )
+    assert masks.width * 5 == pytest.approx(plain.width * 8, rel=0.05)  # a column for each block
     right, diagonal, still = (
         flow_maps(torch.tensor(way).view(1, 2, 1, 1), (1, 1))[0].getpixel((0, 0))
         for way in ([1.0, 0.0], [1.0, 1.0], [0.0, 0.0])
@@ -102,6 +106,8 @@ def test_pictures_round_and_grids_hold_every_column() -> None:
     assert still == (255, 255, 255)
     hot = heat_maps(torch.tensor([[[[0.0, 1.0]]]]), (1, 2))[0]
     assert sum(_pixels(hot)[0]) < 100 < 400 < sum(_pixels(hot)[1])
+    half = heat_maps(torch.tensor([[[[0.0, 0.5]]]]), (1, 2), limits=(0.0, 1.0))[0]
+    assert sum(_pixels(half)[1]) < sum(_pixels(hot)[1])
 
 
 def _pixels(picture: Image.Image) -> list[tuple[int, ...]]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from posegen.reports.choosing import choose
 from posegen.reports.embedding import embed
-from posegen.reports.gallery import choose
 
 
 def places(chosen, reason):

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 from posegen_stlpips.config import ColourConfig, STLPIPSLossConfig, STStyleConfig
-from posegen_stlpips.losses import ColourLoss, STLPIPSLoss, STStyleLoss, gram
+from posegen_stlpips.losses import ColourLoss, STLPIPSLoss, STStyleLoss
 from posegen_stlpips.network import load_network
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from posegen.core import Batch, ConfigError, GeneratorOutput, Loss, TaskInfo
+from posegen.core import Batch, ConfigError, GeneratorOutput, Loss, TaskInfo, gram
 
 Pictures = Callable[..., tuple[Tensor, Tensor]]
 TASK = TaskInfo((64, 32), pose_channels=18)

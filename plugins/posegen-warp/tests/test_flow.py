@@ -8,10 +8,9 @@ from posegen_warp.attention import LocalAttention, patch_grid, warped
 from posegen_warp.config import CorrectnessConfig, FlowConfig
 from posegen_warp.flow import Flow
 from posegen_warp.flow_losses import FlowCorrectness
-from posegen_warp.sampling import sample
 from torch import Tensor, nn
 
-from posegen.core import Batch, ConfigError, Kind, TaskInfo
+from posegen.core import Batch, ConfigError, Kind, TaskInfo, fetch
 from posegen.plugins import component_config, registry
 
 SMALL = {"widths": (4, 4, 8), "flow_widths": (4, 4, 8, 8), "attention_width": 4}
@@ -54,7 +53,7 @@ def test_a_flow_fetches_from_the_right_and_from_below() -> None:
 
 def test_a_patch_is_read_row_by_row() -> None:
     features = noise(1, 3, 8, 6)
-    patch = sample(features, patch_grid(shift(1, 0), 3))[0, :, :, 4, 2]  # around column 3, row 4
+    patch = fetch(features, patch_grid(shift(1, 0), 3))[0, :, :, 4, 2]  # around column 3, row 4
     torch.testing.assert_close(patch, features[0, :, 3:6, 2:5].flatten(1))
 
 

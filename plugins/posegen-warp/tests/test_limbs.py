@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 import torch
-from posegen_warp.composing import cleared
 from posegen_warp.config import LimbsConfig
 from posegen_warp.limbs import Limbs
-from posegen_warp.maps import masks
-from posegen_warp.parts import PARTS, Anatomy
 from torch import Tensor
 
-from posegen.core import ConfigError, Kind, TaskInfo
+from posegen.core import (
+    BODY_PARTS,
+    Anatomy,
+    ConfigError,
+    Kind,
+    TaskInfo,
+    capsule_masks,
+    cleared,
+)
 from posegen.plugins import component_config, registry
 
 SIZE = (128, 64)
@@ -63,24 +68,24 @@ def test_attention_is_what_is_copied_and_flow_is_the_way(inputs: Make) -> None:
     given = inputs((8.0, -4.0))
     aux = build()(**given).aux
     shares, flow = aux["shares"], aux["flow"]
-    assert shares.shape == (1, len(PARTS) + 3, *SIZE)
+    assert shares.shape == (1, len(BODY_PARTS) + 3, *SIZE)
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(1, *SIZE))
     # What grids draw: bright where the picture is copied from parts, dark where it is not.
     copied = aux["attention"]
-    torch.testing.assert_close(copied[:, 0], shares[:, : len(PARTS)].sum(dim=1))
+    torch.testing.assert_close(copied[:, 0], shares[:, : len(BODY_PARTS)].sum(dim=1))
     assert copied[0, 0, 40:54, 28:36].min() > 0.5 > copied[0, 0, :, :4].max()
     assert flow.shape == (1, 2, SIZE[0] // 2, SIZE[1] // 2)
     # In pixels of its own size: half of (8, -4), times what the parts have of that place.
     there = flow[0, :, 20:27, 14:18].mean(dim=(1, 2))
-    part = shares[0, : len(PARTS), 40:54, 28:36].sum(dim=0).mean()
+    part = shares[0, : len(BODY_PARTS), 40:54, 28:36].sum(dim=0).mean()
     torch.testing.assert_close(there / part, torch.tensor([4.0, -2.0]), atol=0.3, rtol=0)
 
 
 def test_a_missing_part_takes_no_share(inputs: Make, standing: Make) -> None:
     given = inputs()
     given["source_keypoints"] = standing("openpose18", "left_knee")
-    shares = build()(**given).aux["shares"][0, : len(PARTS)].amax(dim=(1, 2))
-    absent = [name for name, share in zip(PARTS, shares, strict=True) if share < 0.01]
+    shares = build()(**given).aux["shares"][0, : len(BODY_PARTS)].amax(dim=(1, 2))
+    absent = [name for name, share in zip(BODY_PARTS, shares, strict=True) if share < 0.01]
     assert absent == ["left hip-knee", "left knee-ankle"]
 
 
@@ -124,7 +129,7 @@ def test_more_source_levels_than_there_are_is_refused() -> None:
 
 
 def test_the_body_is_taken_out_of_the_source_and_the_rest_stays(standing: Make) -> None:
-    mask = masks(Anatomy("openpose18")(standing(), standing()).source, SIZE, 2)
+    mask = capsule_masks(Anatomy("openpose18")(standing(), standing()).source, SIZE, 2)
     mask = mask.amax(dim=1, keepdim=True)
     body = torch.nn.functional.interpolate(mask, scale_factor=2.0)
     picture = torch.where(body > 0.9, 1.0, -0.5).expand(1, 3, *SIZE)

@@ -19,6 +19,16 @@ that lacks a file of weights is not tested further, and the report says so.
 from posegen.plugins.testing import generators as generators
 from posegen.plugins.testing.checks import check, check_package, check_plugin
 from posegen.plugins.testing.inputs import small_parts
+from posegen.plugins.testing.person import standing, turned
 from posegen.plugins.testing.promises import Finding, Report
 
-__all__ = ["Finding", "Report", "check", "check_package", "check_plugin", "small_parts"]
+__all__ = [
+    "Finding",
+    "Report",
+    "check",
+    "check_package",
+    "check_plugin",
+    "small_parts",
+    "standing",
+    "turned",
+]

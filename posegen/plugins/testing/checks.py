@@ -40,6 +40,7 @@ CASES: dict[Kind, type[Case]] = {
 #: What only a component's own tests can give it, by kind.
 _UNKNOWN: dict[str, dict[str, Any]] = {
     Kind.GENERATOR: {"inputs": None},
+    Kind.DISCRIMINATOR: {"inputs": None},
     Kind.METHOD: {"inputs": None},
     Kind.LOSS: {"aux": None},
 }

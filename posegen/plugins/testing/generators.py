@@ -41,11 +41,11 @@ def shape(case: NetworkCase) -> None:
         require(good, f"{what} the image is {tuple(output.image.shape)}")
         for name, value in output.aux.items():
             require(isinstance(value, Tensor), f"aux[{name!r}] is no tensor")
-        seen = output.aux.get("attention")
-        if seen is not None:
+        for name in output.aux.keys() & {"attention", "masks"}:
+            seen = output.aux[name]
             low, high = map(float, seen.detach().aminmax())
             good = seen.dim() == 4 and len(seen) == count and 0 <= low <= high <= 1
-            require(good, "aux['attention'] is not (B, N, h, w) in [0, 1]")
+            require(good, f"aux[{name!r}] is not (B, N, h, w) in [0, 1]")
 
 
 @promise(Kind.GENERATOR, where="GeneratorOutput")

@@ -5,7 +5,7 @@ for (const gallery of document.querySelectorAll(".gallery")) {
   const cards = [...list.children];
   const chosen = new Map(cards.map((card, place) => [card, place]));
   const values = new Map(cards.map((card) => [card, JSON.parse(card.dataset.values)]));
-  const { sort, order, reason, name } = form.elements;
+  const { sort, order, reason, cause, name } = form.elements;
 
   const compare = (a, b) => {
     if (order.value === "chosen") return chosen.get(a) - chosen.get(b);
@@ -21,6 +21,7 @@ for (const gallery of document.querySelectorAll(".gallery")) {
     let shown = 0;
     for (const card of [...cards].sort(compare)) {
       card.hidden = (reason.value !== "" && card.dataset.reason !== reason.value) ||
+        (cause && cause.value !== "" && !card.dataset.causes.split("; ").includes(cause.value)) ||
         !card.dataset.name.toLowerCase().includes(text);
       shown += !card.hidden;
       list.append(card);

@@ -64,6 +64,11 @@ class STStyleConfig(WeightsConfig):
         description="stages of the network whose activations are compared, 1 (finest) to 5; the "
         "terms are added, and those of 3 to 5 are hundreds of times smaller",
     )
+    distance: Literal["squared", "l1"] = Field(
+        "squared",
+        description="of the Gram matrices: the sum of their entries' squared differences, or the "
+        "mean of the absolute ones",
+    )
 
 
 class ColourConfig(Config):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from posegen.core import Batch, GeneratorOutput, Loss, TaskInfo
+from posegen.core import Batch, GeneratorOutput, Loss, TaskInfo, style_distance
 from posegen_stlpips.colour import luma_chroma
 from posegen_stlpips.config import ColourConfig, STLPIPSLossConfig, STStyleConfig
 from posegen_stlpips.heads import HEAD, Heads
@@ -52,10 +52,7 @@ class STLPIPSLoss(Loss):
 class STStyleLoss(Loss):
     """Difference of the Gram matrices of the network's activations: which textures there are.
 
-    A stage's activations F (C, H·W) have the Gram matrix G = F Fᵀ / (C·H·W), and the term is the
-    squared Frobenius norm ‖G - G'‖², mean over the batch (Johnson et al., arXiv:1603.08155,
-    section 3.2; first in Gatys et al., CVPR 2016, with another factor). Those of the stages are
-    added.
+    The formula is `posegen.core.style_distance`'s, over the stages.
 
     Raises:
         posegen.core.WeightsError, posegen.core.ConfigError: as for `STLPIPSLoss`.
@@ -65,22 +62,18 @@ class STStyleLoss(Loss):
         super().__init__(config, task)
         self.network = load_network(config.weights)
         self.network.check(task.image_size)
-        self.stages = config.stages
+        self.stages, self.distance = config.stages, config.distance
 
     def forward(self, output: GeneratorOutput, batch: Batch) -> Tensor:
         """Return the scalar loss."""
         with torch.autocast(output.image.device.type, enabled=False):
             with torch.no_grad():
-                goal = self._grams(batch.target.float())
-            made = self._grams(output.image.float())
-            terms = [
-                (a - b).square().sum(dim=(1, 2)).mean() for a, b in zip(made, goal, strict=True)
-            ]
-            return torch.stack(terms).sum()
+                goal = self._activations(batch.target.float())
+            return style_distance(self._activations(output.image.float()), goal, self.distance)
 
-    def _grams(self, image: Tensor) -> list[Tensor]:
+    def _activations(self, image: Tensor) -> list[Tensor]:
         activations = self.network(image, max(self.stages))
-        return [gram(activations[stage - 1]) for stage in self.stages]
+        return [activations[stage - 1] for stage in self.stages]
 
 
 class ColourLoss(Loss):
@@ -104,12 +97,6 @@ class ColourLoss(Loss):
             means = functional.avg_pool2d(difference, pool, ceil_mode=True).abs()
             terms.append(means[:, 1:].mean() + self.luma * means[:, 0].mean())
         return torch.stack(terms).mean()
-
-
-def gram(activations: Tensor) -> Tensor:
-    """Return the Gram matrices (B, C, C) of activations (B, C, H, W), divided by C·H·W."""
-    flat = activations.flatten(2)
-    return flat @ flat.mT / activations[0].numel()
 
 
 def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from posegen_warp.sampling import at_least_float32, sample
+from posegen.core import at_least_float32, fetch
 
 
 def warped(features: Tensor, flow: Tensor) -> Tensor:
     """Fetch features from where a flow says: (B, C, h, w) and (B, 2, h, w) -> (B, C, h, w)."""
-    return sample(features, patch_grid(flow, 1))[:, :, 0]
+    return fetch(features, patch_grid(flow, 1))[:, :, 0]
 
 
 def patch_grid(flow: Tensor, size: int) -> Tensor:
@@ -70,7 +70,7 @@ class LocalAttention(nn.Module):
         Returns:
             (B, C, h, w).
         """
-        patches = sample(source, patch_grid(flow, self.size))  # (B, C, k², h, w)
+        patches = fetch(source, patch_grid(flow, self.size))  # (B, C, k², h, w)
         joined = self.source(patches.flatten(1, 2).to(target.dtype)) + self.target(target)
         shares = at_least_float32(self.weights(joined)).softmax(dim=1)
         return (shares[:, None] * patches).sum(dim=2).to(target.dtype)

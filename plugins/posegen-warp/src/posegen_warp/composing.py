@@ -8,11 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from posegen.core import GeneratorOutput
+from posegen.core import (
+    PART_LAYERS,
+    GeneratorOutput,
+    Motion,
+    capsule_masks,
+    cleared,
+    fetch,
+    part_positions,
+)
 from posegen_warp.layers import channels_last, halved
-from posegen_warp.maps import Motion, masks, positions
-from posegen_warp.parts import LAYERS
-from posegen_warp.sampling import sample
 
 #: The body is taken out of the source with this much around it, for clothes are wider than bodies.
 _WIDER = 1.3
@@ -48,17 +53,17 @@ def move(source: Tensor, motion: Motion, *, levels: int, clearing: int) -> Moved
         source: (B, 3, H, W).
         motion: how the parts move.
         levels: how many levels of features are moved, from 1/4 on.
-        clearing: see `cleared`.
+        clearing: see `posegen.core.cleared`.
     """
     size = (source.shape[2], source.shape[3])
     wide = motion.source._replace(radius=_WIDER * motion.source.radius)
-    body = masks(wide, size, 2).amax(dim=1, keepdim=True)
-    grids = [positions(motion, size, 2**level) for level in range(levels + 2)]
+    body = capsule_masks(wide, size, 2).amax(dim=1, keepdim=True)
+    grids = [part_positions(motion, size, 2**level) for level in range(levels + 2)]
     return Moved(
-        sample(source, grids[0]).transpose(1, 2),
+        fetch(source, grids[0]).transpose(1, 2),
         cleared(source, body, clearing),
         body,
-        masks(motion.target, size, 2),
+        capsule_masks(motion.target, size, 2),
         motion.linear,
         grids,
     )
@@ -80,7 +85,7 @@ def moved_aside(source: Tensor, moved: Moved, aside: Tensor) -> Tensor:
         (row[..., 0, None, None] * right + row[..., 1, None, None] * down) * (2 / side)
         for row, side in zip(moved.linear.unbind(dim=2), reversed(source.shape[2:]), strict=True)
     ]
-    return sample(source, moved.grids[0] + torch.stack(steps, dim=4)).transpose(1, 2)
+    return fetch(source, moved.grids[0] + torch.stack(steps, dim=4)).transpose(1, 2)
 
 
 def prior(mask: Tensor) -> Tensor:
@@ -100,7 +105,7 @@ def joined_input(source: Tensor, moved: Moved, target_pose: Tensor) -> Tensor:
     pictures = pictures.reshape(batch, parts, 12, height, width) * moved.masks[:, :, None]
     layers = [
         pictures[:, of].sum(dim=1) / moved.masks[:, of].sum(dim=1, keepdim=True).clamp(min=1.0)
-        for of in LAYERS
+        for of in PART_LAYERS
     ]
     return channels_last(
         torch.cat(
@@ -179,30 +184,3 @@ def _flow(shares: Tensor, moved: Moved, aside: Tensor) -> Tensor:
     here = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
     way = (weight * (grid - here)).sum(dim=1) * grid.new_tensor([width, height])[:, None, None] / 2
     return way + halved(aside) / 2 * weight.sum(dim=1)
-
-
-def cleared(picture: Tensor, body: Tensor, steps: int) -> Tensor:
-    """Take the body out of a picture, and fill its place from around: (B, 3, H, W), float32.
-
-    Means of what is not masked, over squares of 2, 4, 8… pixels: what is masked takes the mean of
-    the next larger square, at last of the whole picture ("pull-push": Gortler et al., *The
-    Lumigraph*, SIGGRAPH 1996, section 5).
-
-    Args:
-        picture: (B, 3, H, W).
-        body: (B, 1, H/2, W/2), where it is, from 0 to 1.
-        steps: how many means there are, the last over squares of 2 to that.
-    """
-    taken = functional.interpolate(body, scale_factor=2.0)
-    weight = (1 - 2 * taken).clamp(min=0)  # nothing of the body's inside counts
-    known = [(picture.to(weight.dtype) * weight, weight)]
-    for _ in range(steps):
-        value, weight = (halved(one) for one in known[-1])
-        more = (4 * weight).clamp(max=1) / weight.clamp(min=1e-6)  # a quarter known is enough
-        known.append((value * more, weight * more))
-    whole_value, whole_weight = (one.mean(dim=(2, 3), keepdim=True) for one in known[-1])
-    filled = (whole_value / whole_weight.clamp(min=1e-3)).expand_as(known[-1][0])
-    for value, weight in reversed(known):
-        larger = functional.interpolate(filled, value.shape[2:], mode="bilinear")
-        filled = value + (1 - weight) * larger
-    return filled

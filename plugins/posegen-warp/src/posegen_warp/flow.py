@@ -23,11 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posegen.core import Generator, GeneratorOutput, TaskInfo
+from posegen.core import Generator, GeneratorOutput, TaskInfo, at_least_float32
 from posegen_warp.attention import LocalAttention, warped
 from posegen_warp.config import FlowConfig
 from posegen_warp.layers import Residual, channels_last, conv
-from posegen_warp.sampling import at_least_float32
 
 
 class Way(NamedTuple):

@@ -24,7 +24,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posegen.core import Generator, GeneratorOutput, TaskInfo
+from posegen.core import (
+    BODY_PARTS,
+    PART_LAYERS,
+    Anatomy,
+    Generator,
+    GeneratorOutput,
+    TaskInfo,
+    at_least_float32,
+    fetch,
+)
 from posegen_warp.composing import (
     Moved,
     composed,
@@ -36,8 +45,6 @@ from posegen_warp.composing import (
 )
 from posegen_warp.config import LimbsConfig
 from posegen_warp.layers import Residual, channels_last, conv, halved
-from posegen_warp.parts import LAYERS, PARTS, Anatomy
-from posegen_warp.sampling import at_least_float32, sample
 
 
 class Limbs(Generator):
@@ -63,7 +70,7 @@ class Limbs(Generator):
             conv(fine, coarse, norm, stride=2) for fine, coarse in pairwise(sources)
         )
         # Twelve: three colours of the four pixels that make one at half the size.
-        joined = 12 * (len(LAYERS) + 1) + len(PARTS) + task.pose_channels
+        joined = 12 * (len(PART_LAYERS) + 1) + len(BODY_PARTS) + task.pose_channels
         self.first = conv(joined, widths[0], norm)
         self.downs = nn.ModuleList(
             nn.Sequential(conv(fine, coarse, norm, stride=2), *_blocks(coarse, config))
@@ -150,7 +157,7 @@ class Head(nn.Module):
     def __init__(self, width: int, norm: str) -> None:
         super().__init__()
         paint, hidden = self.PAINT
-        self.widths = [len(PARTS) + 3, paint]
+        self.widths = [len(BODY_PARTS) + 3, paint]
         # The source where it was, four pixels as one, and where its body is missing.
         self.before = conv(width + 12 + 1, 2 * width, norm)
         self.decide = nn.Conv2d(2 * width, 4 * sum(self.widths) + 2, 3, padding=1)
@@ -159,7 +166,7 @@ class Head(nn.Module):
         )
         # At first: the parts where they belong, elsewhere the source where it was, and no paint.
         nn.init.normal_(self.decide.weight, std=1e-3)
-        start = torch.tensor([0.0] * len(PARTS) + [-2.0, -2.0, -4.0] + [0.0] * paint)
+        start = torch.tensor([0.0] * len(BODY_PARTS) + [-2.0, -2.0, -4.0] + [0.0] * paint)
         start = torch.cat([start.repeat_interleave(4), torch.zeros(2)])
         self.decide.bias = nn.Parameter(start)
 
@@ -239,7 +246,7 @@ class Merge(nn.Module):
             grid: (B, P, h, w, 2), where each part's features come from.
             mask: (B, P, h, w), where the parts are.
         """
-        moved = sample(features, grid)
+        moved = fetch(features, grid)
         if self.query is None:
             return (mask[:, None] * moved).amax(dim=2).to(code.dtype)
         asked = at_least_float32(self.query(code))

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posegen.core import ConfigError, skeleton
-from posegen_warp.maps import Capsules, Motion, affine_maps
-from posegen_warp.sampling import at_least_float32
+from posegen.core.errors import ConfigError
+from posegen.core.motion import Capsules, Motion, affine_maps, at_least_float32
+from posegen.core.skeletons import skeleton
 
 
 @dataclass(frozen=True)
-class Part:
+class BodyPart:
     """A part of the body that moves as one; lengths in lengths of the torso.
 
     Attributes:
@@ -40,11 +40,11 @@ class Part:
     stiff: float
 
 
-def _limb(upper: str, lower: str, beyond: float, radius: float) -> Part:
-    return Part((upper, lower), (upper, lower), beyond, radius, stiff=0.1)
+def _limb(upper: str, lower: str, beyond: float, radius: float) -> BodyPart:
+    return BodyPart((upper, lower), (upper, lower), beyond, radius, stiff=0.1)
 
 
-def _sides(upper: str, lower: str, beyond: float, radius: float) -> dict[str, Part]:
+def _sides(upper: str, lower: str, beyond: float, radius: float) -> dict[str, BodyPart]:
     return {
         f"{side} {upper}-{lower}": _limb(f"{side}_{upper}", f"{side}_{lower}", beyond, radius)
         for side in ("right", "left")
@@ -56,11 +56,11 @@ _FACE = ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
 #: Points in the middle of joints. Not every skeleton has them, so all of them are computed.
 _MIDDLES = {"neck": _SHOULDERS, "mid_hip": _HIPS, "head": _FACE}
 
-PARTS: dict[str, Part] = {
-    "head": Part(("neck", "head"), ("neck", "head"), 0.4, 0.34, stiff=0.3),
+BODY_PARTS: dict[str, BodyPart] = {
+    "head": BodyPart(("neck", "head"), ("neck", "head"), 0.4, 0.34, stiff=0.3),
     # The middle of the hips stands in for hips that are missing: two shoulders alone would turn a
     # back upside down to make it a front.
-    "torso": Part((*_SHOULDERS, *_HIPS, "mid_hip"), ("neck", "mid_hip"), 0.1, 0.42, stiff=0.15),
+    "torso": BodyPart((*_SHOULDERS, *_HIPS, "mid_hip"), ("neck", "mid_hip"), 0.1, 0.42, stiff=0.15),
     **_sides("shoulder", "elbow", 0.0, 0.2),
     **_sides("elbow", "wrist", 0.45, 0.18),
     **_sides("hip", "knee", 0.0, 0.27),
@@ -68,10 +68,10 @@ PARTS: dict[str, Part] = {
 }
 
 #: Numbers of the parts that are shown to the network as one picture: they hardly ever overlap.
-LAYERS = ((0, 1), (2, 3, 6, 7), (4, 5, 8, 9))
+PART_LAYERS = ((0, 1), (2, 3, 6, 7), (4, 5, 8, 9))
 
 #: Lengths of bones in lengths of the torso (neck to middle of the hips), about an adult's.
-_BONES: dict[tuple[str, str], float] = {
+BONES: dict[tuple[str, str], float] = {
     ("neck", "mid_hip"): 1.0,
     _SHOULDERS: 0.7,
     **{(f"{side}_shoulder", f"{side}_elbow"): 0.58 for side in ("right", "left")},
@@ -116,8 +116,8 @@ class Anatomy(nn.Module):
         missing = [joint for joint in _REQUIRED if joint not in joints]
         if missing:
             raise ConfigError(
-                f"generator.name=limbs: the skeleton {name!r} has no {missing[0]!r}, which moves a "
-                "part of the body; choose data with another skeleton, or another generator."
+                f"the skeleton {name!r} has no {missing[0]!r}, which moves a part of the body; "
+                "choose data with another skeleton, or another generator."
             )
         known = [joint for joint in dict.fromkeys((*_REQUIRED, *_FACE)) if joint in joints]
         points = [*known, *_MIDDLES]
@@ -128,16 +128,16 @@ class Anatomy(nn.Module):
         # shoulders, one alone is not the middle.
         self._table("middles", [[float(j in ends) for j in known] for ends in _MIDDLES.values()])
         self._table("needed", [2.0, 2.0, 1.0])
-        members = [[number[joint] for joint in part.joints] for part in PARTS.values()]
+        members = [[number[joint] for joint in part.joints] for part in BODY_PARTS.values()]
         most = max(map(len, members))
         self._table("members", [row + row[:1] * (most - len(row)) for row in members])
         self._table("counts", [[float(i < len(row)) for i in range(most)] for row in members])
-        self._table("axes", [[number[end] for end in part.axis] for part in PARTS.values()])
-        self._table("beyond", [part.beyond for part in PARTS.values()])
-        self._table("radii", [part.radius for part in PARTS.values()])
-        self._table("stiff", [part.stiff for part in PARTS.values()])
-        self._table("bones", [[number[a], number[b]] for a, b in _BONES])
-        self._table("lengths", list(_BONES.values()))
+        self._table("axes", [[number[end] for end in part.axis] for part in BODY_PARTS.values()])
+        self._table("beyond", [part.beyond for part in BODY_PARTS.values()])
+        self._table("radii", [part.radius for part in BODY_PARTS.values()])
+        self._table("stiff", [part.stiff for part in BODY_PARTS.values()])
+        self._table("bones", [[number[a], number[b]] for a, b in BONES])
+        self._table("lengths", list(BONES.values()))
 
     def _table(self, name: str, values: Sequence[object]) -> None:
         self.register_buffer(name, torch.tensor(values), persistent=False)

@@ -8,14 +8,21 @@ from typing import Any
 
 import pytest
 import torch
-from posegen_warp.maps import affine_maps, masks, positions
-from posegen_warp.parts import PARTS, Anatomy
-from posegen_warp.sampling import sample
 from torch import Tensor
 
-from posegen.core import SKELETONS, ConfigError, skeleton
+from posegen.core import (
+    BODY_PARTS,
+    SKELETONS,
+    Anatomy,
+    ConfigError,
+    capsule_masks,
+    fetch,
+    part_positions,
+    skeleton,
+)
+from posegen.core.motion import affine_maps
 
-NAMES = list(PARTS)
+NAMES = list(BODY_PARTS)
 SIZE = (128, 64)
 #: A fixture that makes something of its arguments.
 Make = Callable[..., Any]
@@ -34,10 +41,10 @@ def test_a_turned_and_scaled_person_is_found_by_every_part(
         [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
     )
     torch.testing.assert_close(
-        motion.linear, (scale * rotation).expand(1, len(PARTS), 2, 2), atol=2e-3, rtol=1e-3
+        motion.linear, (scale * rotation).expand(1, len(BODY_PARTS), 2, 2), atol=2e-3, rtol=1e-3
     )
     torch.testing.assert_close(
-        motion.offset, torch.tensor([5.0, -3.0]).expand(1, len(PARTS), 2), atol=0.15, rtol=0.01
+        motion.offset, torch.tensor([5.0, -3.0]).expand(1, len(BODY_PARTS), 2), atol=0.15, rtol=0.01
     )
 
 
@@ -83,7 +90,7 @@ def test_joints_that_fall_together_give_tame_maps(spread: float, standing: Make)
             value.isfinite().all() for value in (*motion[:2], *motion.source, *motion.target)
         )
         assert motion.linear.abs().max() <= 100
-        assert masks(motion.target, SIZE, 2).isfinite().all()
+        assert capsule_masks(motion.target, SIZE, 2).isfinite().all()
 
 
 def test_the_penalty_is_the_stated_one() -> None:
@@ -116,7 +123,7 @@ def test_missing_joints_leave_their_parts_out(standing: Make) -> None:
         motion = Anatomy("openpose18")(source, target)
         absent = {NAMES[i] for i in (motion.target.present[0] == 0).nonzero()[:, 0]}
         assert absent == {"right elbow-wrist"}
-        mask = masks(motion.target, SIZE, 2)
+        mask = capsule_masks(motion.target, SIZE, 2)
         assert mask[0, NAMES.index("right elbow-wrist")].max() == 0
         assert mask[0, NAMES.index("left elbow-wrist")].max() > 0.9
 
@@ -189,9 +196,9 @@ def test_sampling_a_moved_picture_brings_it_back(stride: int, standing: Make, tu
     picture = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(1))
     picture = torch.nn.functional.avg_pool2d(picture, stride)
     source = turned(standing(), 0.0, 1.0, (8.0, -4.0))
-    grid = positions(Anatomy("openpose18")(source, standing()), SIZE, stride)
-    fetched = sample(picture, grid)
-    assert fetched.shape == (1, 3, len(PARTS), SIZE[0] // stride, SIZE[1] // stride)
+    grid = part_positions(Anatomy("openpose18")(source, standing()), SIZE, stride)
+    fetched = fetch(picture, grid)
+    assert fetched.shape == (1, 3, len(BODY_PARTS), SIZE[0] // stride, SIZE[1] // stride)
     right, up = 8 // stride, 4 // stride
     torso = fetched[0, :, NAMES.index("torso")]
     torch.testing.assert_close(
@@ -200,7 +207,7 @@ def test_sampling_a_moved_picture_brings_it_back(stride: int, standing: Make, tu
 
 
 def test_the_mask_is_a_capsule_around_the_limb(standing: Make) -> None:
-    mask = masks(Anatomy("openpose18")(standing(), standing()).target, SIZE, 1)
+    mask = capsule_masks(Anatomy("openpose18")(standing(), standing()).target, SIZE, 1)
     leg = mask[0, NAMES.index("right hip-knee")]
     assert leg[73, 26] > 0.99
     assert leg[73, 60] < 0.01

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 class Capsules(NamedTuple):
@@ -92,7 +93,7 @@ def affine_maps(
     return linear, source_mean - (linear * target_mean[:, :, None]).sum(dim=3)
 
 
-def positions(motion: Motion, picture: tuple[int, int], stride: int) -> Tensor:
+def part_positions(motion: Motion, picture: tuple[int, int], stride: int) -> Tensor:
     """Return where each part's content comes from, as `torch.nn.functional.grid_sample` reads it.
 
     Args:
@@ -113,7 +114,7 @@ def positions(motion: Motion, picture: tuple[int, int], stride: int) -> Tensor:
     return torch.stack(axes, dim=4)
 
 
-def masks(capsules: Capsules, picture: tuple[int, int], stride: int) -> Tensor:
+def capsule_masks(capsules: Capsules, picture: tuple[int, int], stride: int) -> Tensor:
     """Return the parts' soft masks: (B, P, h, w) in [0, 1].
 
     1 near a part's middle line, 1/2 at the capsule's surface, 0 far away and for absent parts.
@@ -142,3 +143,56 @@ def _centres(picture: tuple[int, int], stride: int, like: Tensor) -> tuple[Tenso
         for side in picture
     )
     return x, y
+
+
+def fetch(features: Tensor, grid: Tensor) -> Tensor:
+    """Fetch features for each part: (B, C, h', w') at (B, P, h, w, 2) -> (B, C, P, h, w).
+
+    Bilinear; beyond the border, what is at the border. Never of lower precision than float32.
+    """
+    batch, parts, height, width, _ = grid.shape
+    features = at_least_float32(features)
+    fetched = functional.grid_sample(
+        features,
+        grid.reshape(batch, parts * height, width, 2).to(features.dtype),
+        padding_mode="border",
+        align_corners=False,
+    )
+    return fetched.reshape(batch, -1, parts, height, width)
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Return the tensor in float32, where it is of lower precision."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def cleared(picture: Tensor, body: Tensor, steps: int) -> Tensor:
+    """Take the body out of a picture, and fill its place from around: (B, 3, H, W), float32.
+
+    Means of what is not masked, over squares of 2, 4, 8… pixels: what is masked takes the mean of
+    the next larger square, at last of the whole picture ("pull-push": Gortler et al., *The
+    Lumigraph*, SIGGRAPH 1996, section 5).
+
+    Args:
+        picture: (B, 3, H, W).
+        body: (B, 1, H/2, W/2), where it is, from 0 to 1.
+        steps: how many means there are, the last over squares of 2 to that.
+    """
+    taken = functional.interpolate(body, scale_factor=2.0)
+    weight = (1 - 2 * taken).clamp(min=0)  # nothing of the body's inside counts
+    known = [(picture.to(weight.dtype) * weight, weight)]
+    for _ in range(steps):
+        value, weight = (_halved(one) for one in known[-1])
+        more = (4 * weight).clamp(max=1) / weight.clamp(min=1e-6)  # a quarter known is enough
+        known.append((value * more, weight * more))
+    whole_value, whole_weight = (one.mean(dim=(2, 3), keepdim=True) for one in known[-1])
+    filled = (whole_value / whole_weight.clamp(min=1e-3)).expand_as(known[-1][0])
+    for value, weight in reversed(known):
+        larger = functional.interpolate(filled, value.shape[2:], mode="bilinear")
+        filled = value + (1 - weight) * larger
+    return filled
+
+
+def _halved(maps: Tensor) -> Tensor:
+    """Return means of squares of four: (B, C, h, w) -> (B, C, h/2, w/2)."""
+    return functional.avg_pool2d(maps, 2)

@@ -1,0 +1,1 @@
+"""Masked pose attention transfer: the model `patn-masked`."""
