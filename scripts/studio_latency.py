@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -19,11 +20,20 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
+SERIALS = "() => [...document.querySelectorAll('figure.result')].map((f) => f.dataset.serial)"
+LATENCIES = SERIALS.replace("serial", "latency")
+
 
 def memory(process: int) -> float:
     """Resident memory in MB (Linux)."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     return next(int(x.split()[1]) for x in status.splitlines() if x.startswith("VmRSS")) / 1024
+
+
+def cpu(process: int) -> float:
+    """CPU seconds that a process has used, all threads (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def hand(page: Page) -> tuple[float, float]:
@@ -34,19 +44,16 @@ def hand(page: Page) -> tuple[float, float]:
 
 
 def drags(page: Page, count: int) -> list[float]:
-    """Drag a hand step by step; each step waits for its picture, and gives milliseconds."""
+    """Drag a hand step by step; each waits for all models' pictures, and gives milliseconds."""
     x, y = hand(page)
     page.mouse.move(x, y)
     page.mouse.down()
     times = []
-    figure = page.locator("figure.result").first
     for step in range(count):
-        before = figure.get_attribute("data-serial")
+        before = page.evaluate(SERIALS)
         page.mouse.move(x + 40 * ((step % 20) / 20), y - 6 * (1 + step % 25))
-        page.wait_for_function(
-            "(n) => document.querySelector('figure.result').dataset.serial !== n", arg=before
-        )
-        times.append(float(figure.get_attribute("data-latency") or "nan"))
+        page.wait_for_function(f"(old) => ({SERIALS})().every((n, i) => n !== old[i])", arg=before)
+        times.append(max(map(float, page.evaluate(LATENCIES))))
     page.mouse.up()
     return times
 
@@ -80,7 +87,10 @@ def main() -> None:
     assert server.stdout is not None
     try:
         address = server.stdout.readline().strip()
-        result: dict[str, object] = {"seconds to listen": round(time.perf_counter() - began, 2)}
+        result: dict[str, object] = {
+            "cores, and load at the start": [os.cpu_count(), round(os.getloadavg()[0], 2)],
+            "seconds to listen": round(time.perf_counter() - began, 2),
+        }
         with sync_playwright() as driver:
             path = shutil.which("chromium") or shutil.which("chromium-browser")
             browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -95,22 +105,25 @@ def main() -> None:
                 page.locator("#models input").nth(number).check()
             page.wait_for_timeout(1000)
             drags(page, 10)
-            before = memory(server.pid)
+            before, spent = memory(server.pid), cpu(server.pid)
             times = drags(page, options.drags)
+            spent = cpu(server.pid) - spent
             result["drags"] = {
                 "count": len(times),
                 "p50 ms": round(statistics.median(times), 1),
                 "p95 ms": round(statistics.quantiles(times, n=20)[18], 1),
+                "server's CPU ms each": round(1000 * spent / len(times), 1),
                 "MB before and after": [round(before), round(memory(server.pid))],
             }
             browser.close()
         if options.soak:
             soak(address, min(500, options.soak))  # caches fill
-            before, began = memory(server.pid), time.perf_counter()
+            before, began, spent = memory(server.pid), time.perf_counter(), cpu(server.pid)
             soak(address, options.soak)
             result["soak"] = {
                 "requests": options.soak,
                 "a second": round(options.soak / (time.perf_counter() - began), 1),
+                "server's CPU ms each": round(1000 * (cpu(server.pid) - spent) / options.soak, 1),
                 "MB before and after": [round(before), round(memory(server.pid))],
             }
         print(json.dumps(result, indent=2))

@@ -30,6 +30,7 @@ from posegen.cli import (
     pose,
     report,
     studio,
+    study,
     train,
     weights,
 )
@@ -56,6 +57,7 @@ app.command("doctor")(doctor.doctor)
 app.command("bench", context_settings=bench.PASS_ON)(bench.bench)
 app.add_typer(data.app, name="data")
 app.add_typer(motion.app, name="motion")
+app.add_typer(study.app, name="study")
 app.add_typer(weights.app, name="weights")
 app.add_typer(config.app, name="config")
 app.add_typer(plugins.app, name="plugins")

@@ -27,6 +27,10 @@ def report(
             metavar="COLUMN", help="The score by which pairs are the worst or the best ones."
         ),
     ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also show a user study, see `posegen study`."),
+    ] = None,
     device: DeviceOption = "auto",
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the numbers as JSON.")
@@ -47,6 +51,8 @@ def report(
     from posegen.cli.console import note, progress
     from posegen.core.errors import ConfigError
     from posegen.reports.page import csv_table, latex_table, make_report
+    from posegen.reports.studies.folder import Study
+    from posegen.reports.studies.scoring import as_json as study_json
     from posegen.reports.subjects import open_subjects
     from posegen.reports.views import as_json
 
@@ -54,16 +60,22 @@ def report(
         if path is not None and path.is_dir():
             raise ConfigError(f"{option} {path}: is a folder; give the name of a file.")
     subjects = open_subjects(paths)
+    asked = None if study is None else Study(study)
     where = "cpu"
     if gallery:
         from posegen.compute.process import pick_device
 
         where = str(pick_device(device))
     with progress("making the report") as advance:
-        made = make_report(subjects, gallery=gallery, by=by, device=where, on_progress=advance)
+        made = make_report(
+            subjects, gallery=gallery, by=by, device=where, study=asked, on_progress=advance
+        )
     written = {out: made.html}
     if json is not None:
-        written[json] = plain.dumps(as_json(subjects), indent=2, allow_nan=False) + "\n"
+        numbers = as_json(subjects)
+        if asked is not None:
+            numbers["study"] = study_json(asked)
+        written[json] = plain.dumps(numbers, indent=2, allow_nan=False) + "\n"
     evaluations = {one.label: one.evaluation for one in subjects}
     if csv is not None:
         written[csv] = csv_table(evaluations)

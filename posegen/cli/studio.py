@@ -20,8 +20,19 @@ from posegen.core.errors import ConfigError
 from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from posegen.core.contracts import PairDataset
     from posegen.data.posing import PeopleFinder
+
+PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Where it listens.")]
+HostOption = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS", help="Another address than this machine's own: others can reach it."
+    ),
+]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
 
 
 def studio(
@@ -40,14 +51,9 @@ def studio(
     metrics: Annotated[
         str, typer.Option(metavar="A,B", help="What the table of test pairs shows.")
     ] = "ssim,l1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens.")] = 8765,
-    host: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS", help="Another address than this machine's own: others can reach it."
-        ),
-    ] = "127.0.0.1",
-    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    port: PortOption = 8765,
+    host: HostOption = "127.0.0.1",
+    open_: OpenOption = False,
     detector: DetectorOption = None,
     set_: SetOption = None,
     device: DeviceOption = "auto",
@@ -58,22 +64,13 @@ def studio(
     here. --data names whose test pairs can be scored, by default the embedded people. --set gives
     options of the detector.
     """
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
-        raise ConfigError(
-            "the studio needs the packages starlette and uvicorn; install them with "
-            "`pip install 'posegen[studio]'`."
-        ) from None
-    from posegen.cli.console import note, say
+    need_server()
     from posegen.cli.prepare import open_finder
     from posegen.compute.process import pick_device
     from posegen.studio.app import Studio
     from posegen.studio.models import Models
     from posegen.studio.pairs import Pairs
     from posegen.studio.scenes import Scenes
-    from posegen.studio.security import is_loopback
     from posegen.studio.serve import serve
     from posegen.studio.watch import Watch
     from posegen.training.run import Run
@@ -93,20 +90,45 @@ def studio(
     pairs = Pairs(scored, models, parse_names(metrics, "--metrics") or []) if scored else None
     app = Studio(models, scenes, pairs, Watch(run, models) if run else None).application()
 
+    serve(app, host, port, announce("The studio", host, open_))
+
+
+def need_server() -> None:
+    """Say what is to be installed where the server's packages are missing.
+
+    Raises:
+        ConfigError: where they are.
+    """
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigError(
+            "the studio needs the packages starlette and uvicorn; install them with "
+            "`pip install 'posegen[studio]'`."
+        ) from None
+
+
+def announce(what: str, host: str, open_: bool) -> Callable[[str], None]:
+    """Return what tells, and opens, the address of a server when it listens."""
+    from posegen.cli.console import note, say
+    from posegen.studio.security import is_loopback
+
     def ready(address: str) -> None:
         if not is_loopback(host):
             note(
                 f"Warning: {host} can be reached from other machines, unencrypted; whoever has the "
-                "token below can use this studio, and whoever listens on the network can read it."
+                f"token below can use {what.lower()}, and whoever listens on the network can read "
+                "it."
             )
-        note("The studio runs until Ctrl-C; open it with")
+        note(f"{what} runs until Ctrl-C; open it with")
         say(address)
         if open_:
             import webbrowser
 
             webbrowser.open(address)
 
-    serve(app, host, port, ready)
+    return ready
 
 
 def _pairs(data: str, size: tuple[int, int]) -> PairDataset | None:

@@ -22,6 +22,8 @@ from posegen.evaluation.result import Evaluation
 from posegen.reports import views
 from posegen.reports.embedding import embed
 from posegen.reports.failures import failures
+from posegen.reports.studies.folder import Study
+from posegen.reports.studies.view import view as show_study
 from posegen.reports.subjects import Section, Subject, sections
 
 #: What all pictures of a page may take, as text: it stays below about 8 MB.
@@ -59,6 +61,7 @@ def make_report(
     gallery: int = 24,
     by: str | None = None,
     device: str = "cpu",
+    study: Study | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Page:
     """Make a page of evaluations.
@@ -71,6 +74,7 @@ def make_report(
         gallery: how many pairs each section shows; 0 for none, and then no model is loaded.
         by: the column by which the pairs are chosen; by default lpips, or the first there is.
         device: where models make the pictures.
+        study: a user study that the page is to show as well.
         on_progress: called with (sections done, sections in all).
 
     Raises:
@@ -100,6 +104,7 @@ def make_report(
         "made": f"{now.day} {now:%B %Y, %H:%M %Z}",
         "styles": styles,
         "sections": parts,
+        "study": None if study is None else show_study(study),
         "training": views.training(trained, styles),
         "samples": _samples(trained) if gallery else [],
         "trained": [subject.label for subject in trained],

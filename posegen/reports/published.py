@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from posegen.core.config import Config
 from posegen.evaluation.result import Evaluation, ProtocolScores
@@ -54,15 +55,64 @@ class Table(Config):
 
     def is_about(self, evaluation: Evaluation) -> bool:
         """Whether every target image has a name of the data set's, so that it may be from it."""
-        targets = [target for _, target in evaluation.names]
-        return bool(targets) and all(re.search(self.names, target) for target in targets)
+        return _are_of([target for _, target in evaluation.names], self.names)
+
+
+class StudyRow(Config):
+    """One method's user study as printed somewhere.
+
+    Attributes:
+        method: its name.
+        r2g, g2r: in percent, digit by digit; None where that is not known.
+        source: where they are printed.
+    """
+
+    method: str
+    r2g: str | None = None
+    g2r: str | None = None
+    source: str
+
+
+class StudyTable(Config):
+    """User studies on one data set.
+
+    Attributes:
+        title, data: what they are about, and the data set's name.
+        names: a pattern that is in the name of every image of the data set.
+        notes: what a reader must know beside the numbers.
+        rows: the numbers.
+    """
+
+    title: str
+    data: str
+    names: str
+    notes: Sequence[str]
+    rows: Sequence[StudyRow]
+
+    def is_about(self, targets: Sequence[str]) -> bool:
+        """Whether every target has a name of the data set's."""
+        return _are_of(targets, self.names)
+
+
+def _are_of(targets: Sequence[str], names: str) -> bool:
+    return bool(targets) and all(re.search(names, target) for target in targets)
+
+
+@cache
+def _file() -> Mapping[str, Any]:
+    return tomllib.loads((files(__package__) / "published.toml").read_text(encoding="utf-8"))
 
 
 @cache
 def published() -> tuple[Table, ...]:
-    """Return all tables."""
-    text = (files(__package__) / "published.toml").read_text(encoding="utf-8")
-    return tuple(Table.model_validate(table) for table in tomllib.loads(text)["tables"])
+    """Return all tables of scores."""
+    return tuple(Table.model_validate(table) for table in _file()["tables"])
+
+
+@cache
+def published_studies() -> tuple[StudyTable, ...]:
+    """Return all tables of user studies."""
+    return tuple(StudyTable.model_validate(table) for table in _file()["studies"])
 
 
 def tables_for(protocol: ProtocolScores) -> list[Table]:

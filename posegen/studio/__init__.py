@@ -6,7 +6,8 @@ models     the models on show, one picture at a time
 exports    clips, pictures and poses as files, and the command that makes them again
 app        what the page asks for; serve: the server
 page/      the page itself
+survey     what the page of a user study asks for; study/: that page
 
 It is stateless: whatever a request is about, it brings along. So two tabs do not meet, and a server
-that was started again goes on where the other one ended.
+that was started again goes on where the other one ended. Only a study's answers are written down.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from posegen.core.errors import DataError, PosegenError, UserError
+from posegen.core.errors import DataError
 from posegen.core.skeletons import skeleton
 from posegen.poses.edit import mirror, scale
 from posegen.poses.grips import grips
@@ -22,6 +21,7 @@ from posegen.poses.motions import motion, motion_names
 from posegen.studio import asked
 from posegen.studio.exports import commands, export, track_of
 from posegen.studio.models import Models, Worker
+from posegen.studio.pages import ERRORS, JSON, pages
 from posegen.studio.pairs import Pairs
 from posegen.studio.pictures import LARGEST_BYTES, from_url
 from posegen.studio.scenes import Scenes
@@ -30,9 +30,7 @@ from posegen.studio.watch import Watch
 
 #: The most bytes of what is no photo: a timeline of two thousand poses has about two million.
 _LARGEST_JSON = 8_000_000
-_JSON = ("application/json",)
 _PHOTO = ("image/jpeg", "image/png", "image/webp")
-_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -60,21 +58,6 @@ class Studio:
 
     def application(self) -> ASGIApp:
         """Return the application, without its guard."""
-        folder = files("posegen.studio") / "page"
-        pages = {
-            f"/{'' if file.name == 'index.html' else file.name}": (
-                _TYPES[file.name.rpartition(".")[2]],
-                file.read_bytes(),
-            )
-            for file in folder.iterdir()
-            if file.is_file()
-        }
-
-        async def page(request: Request) -> Response:
-            kind, data = pages[request.url.path]
-            return Response(data, media_type=kind)
-
-        routes = [Route(path, page) for path in pages]
         gets = {"/api/about": self.about, "/api/people/{number:int}": self.person}
         posts = {
             "/api/photo": self.photo,
@@ -92,12 +75,9 @@ class Studio:
             gets["/api/run/{place:int}"] = self.log
             gets["/api/sample/{name}"] = self.sample
             posts["/api/newest"] = self.newest
-        routes += [Route(path, answer) for path, answer in gets.items()]
+        routes = [*pages("page"), *(Route(path, answer) for path, answer in gets.items())]
         routes += [Route(path, answer, methods=["POST"]) for path, answer in posts.items()]
-        return Starlette(
-            routes=routes,
-            exception_handlers={Refused: _refused, PosegenError: _failed},
-        )
+        return Starlette(routes=routes, exception_handlers=ERRORS)
 
     async def about(self, request: Request) -> Response:
         """Say what this studio has."""
@@ -222,18 +202,9 @@ class Studio:
     async def newest(self, request: Request) -> Response:
         """Load a run's newest weights."""
         assert self.run is not None
-        await read_body(request, 100, _JSON)  # nothing is read of it but its type
+        await read_body(request, 100, JSON)  # nothing is read of it but its type
         number = await self.work(self.run.newest)
         return JSONResponse({"model": number, "models": self.models.about()})
 
     async def _read(self, request: Request, kind: type[asked.T]) -> asked.T:
-        return asked.parsed(kind, await read_body(request, _LARGEST_JSON, _JSON))
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return JSONResponse({"error": str(error)}, error.status)
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 422 if isinstance(error, UserError) else 500)
+        return asked.parsed(kind, await read_body(request, _LARGEST_JSON, JSON))

@@ -33,8 +33,8 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 _LOCKED = (
-    "<!doctype html><meta charset=utf-8><title>posegen studio</title><p>This studio opens by the "
-    "address that <code>posegen studio</code> has printed in the terminal, with its token."
+    "<!doctype html><meta charset=utf-8><title>posegen</title><p>This page opens by the address "
+    "that <code>posegen</code> has printed in the terminal, with its token."
 )
 
 
@@ -99,7 +99,7 @@ class Guard:
             raise Refused(405, "only GET and POST are answered.")
         host = _single(scope, "host")
         if host is None or not self._is_ours(host):
-            raise Refused(421, "this address is not the studio's; use localhost.")
+            raise Refused(421, "this address is not the server's; use localhost.")
         origin = _single(scope, "origin")
         if origin is not None and origin.lower() != f"http://{host.lower()}":
             raise Refused(403, "another site may not ask.")
@@ -110,7 +110,7 @@ class Guard:
         if scope["path"] == "/" and query and self._is_token(query[0]):
             return True
         if not any(self._is_token(value) for value in _cookies(scope, self.cookie)):
-            raise Refused(401, "open the address that `posegen studio` has printed.")
+            raise Refused(401, "open the address that posegen has printed, with its token.")
         return False
 
     def _is_ours(self, host: str) -> bool:

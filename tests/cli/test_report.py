@@ -8,35 +8,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
-
-from posegen.cli import main
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two folders of results for the same targets, the second one worse; scored by the command."""
-    home = tmp_path_factory.mktemp("report")
-    random = np.random.default_rng(0)
-    folders = home / "good", home / "bad"
-    for folder in (home / "targets", *folders):
-        folder.mkdir()
-    for number in range(9):
-        target = random.integers(40, 200, (8, 4, 3)).repeat(4, 0).repeat(4, 1)
-        Image.fromarray(target.astype(np.uint8)).save(home / f"targets/t{number}.png")
-        for folder, noise in zip(folders, (5, 20), strict=True):
-            made = target + random.integers(-noise, noise + 1, target.shape)
-            Image.fromarray(made.astype(np.uint8)).save(folder / f"s___t{number}.png")
-    for folder in folders:
-        words = ["eval", "--results", folder, "--layout", "pairs", "--targets", home / "targets"]
-        with pytest.raises(SystemExit) as end:
-            main.run([*map(str, words), "--metrics", "ssim,l1", "--out", str(folder)])
-        assert not end.value.code
-    return folders
 
 
 def test_a_page_and_tables(call: Call, scored: tuple[Path, Path], tmp_path: Path) -> None:

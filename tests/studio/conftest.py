@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ pytest.importorskip("starlette")
 
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
+from studio_page import BROWSER, WAIT, Server, opened
 
 from posegen.api import dataset
 from posegen.config import experiment, preset
@@ -95,3 +97,34 @@ def photo() -> bytes:
     buffer = io.BytesIO()
     wide.save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """`posegen studio` with what it shows by itself."""
+    one = Server("--port", "0")
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        one = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield one
+        one.close()
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    one = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    one.set_default_timeout(WAIT)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def page(context: Any, server: Server) -> Any:
+    """The studio in a tab of its own."""
+    return opened(context, server.address)

@@ -4,7 +4,7 @@ export class Trouble extends Error {
   constructor(sentence, status) { super(sentence); this.status = status; }
 }
 
-const GONE = "The studio does not answer; start it again, and open the address that it prints.";
+const GONE = "The server does not answer; start it again, and open the address that it prints.";
 const listeners = { lost: [], back: [] };
 let lost = false;
 
@@ -26,7 +26,7 @@ export async function ask(path, body, type = "application/json") {
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  const sentence = said.error || `The studio answers with an error (${answer.status}).`;
+  const sentence = said.error || `The server answers with an error (${answer.status}).`;
   if (answer.status === 401) wait(GONE);
   throw new Trouble(sentence, answer.status);
 }
