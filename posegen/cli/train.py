@@ -135,16 +135,15 @@ def _resumed(
 
 
 def _train(config: ExperimentConfig, out: Path | None, resume: bool, device: str) -> None:
-    from posegen.config import preset
+    from posegen.config import title_of
     from posegen.evaluation.result import data_title
     from posegen.plugins import registry
     from posegen.training import train
     from posegen.training.display import Display, make_display
 
     def display(step: int, total: int) -> Display:
-        title = "/".join(part for part in (config.model, config.preset) if part)
-        if config.generator.name != preset(config.model, None)["generator"]["name"]:
-            title += f" with {config.generator.name}"
+        title = title_of(config.model, config.preset, config.generator.name)
+        title += f" ({config.preset})" if config.preset else ""
         shown = make_display(output(), title, step, total)
         batch = config.training.batch_size
         steps = f"{total:,} steps" if step == 0 else f"from step {step:,} to {total:,}"

@@ -115,7 +115,7 @@ def evaluate(
         spread or sample,
         dataset,
         model.encoder,
-        row=model.config.model,
+        row=model.config.title,
         loading=Loading(batch_size, workers, limit),
         process=process,
         saved=None if save is None else _saved(Path(save), plans, made_by, process),
@@ -124,7 +124,7 @@ def evaluate(
     subject = {
         "kind": "model",
         "path": None if path is None else str(path),
-        "model": model.config.model,
+        "model": model.config.title,
         "weights": fingerprint["weights"],
         "fingerprint": fingerprint,
         "precision": model.speed.precision,

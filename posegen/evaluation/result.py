@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-#: The baseline's row: the source image handed back as if it were the result.
-BASELINE = "copy the source"
+from posegen.core.specs import BASELINE
 
 
 def data_identity(data: Mapping[str, Any]) -> dict[str, Any]:
