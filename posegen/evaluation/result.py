@@ -96,13 +96,13 @@ class ProtocolScores:
         return self.per_image.get(row, {}).get(column)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """One set of images, scored under one or several protocols.
 
     Attributes:
-        subject: what was scored, in plain values: `kind` ("model" or "results"), `path`, and what
-            is needed to find a pair's pictures again.
+        subject: what was scored, in plain values: `kind` ("model", "module" or "results"), `path`,
+            and what is needed to find a pair's pictures again.
         names: (source, target) of every pair, in the order of `per_image`.
         protocols: the scores, protocol by protocol.
         seconds: how long it took, data loading and generation included.
@@ -112,6 +112,14 @@ class Evaluation:
     names: Sequence[tuple[str, str]]
     protocols: Sequence[ProtocolScores]
     seconds: float
+
+    def __repr__(self) -> str:
+        lines = [f"Evaluation of {self.pairs:,} pairs in {self.seconds:.1f} s"]
+        for protocol in self.protocols:
+            lines.append(f"  {protocol.title}")
+            for row, scores in protocol.scores.items():
+                lines.append(f"    {row}: {', '.join(map(_shown, scores, scores.values()))}")
+        return "\n".join(lines)
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -134,3 +142,7 @@ class Evaluation:
     def scores(self) -> dict[str, dict[str, Score]]:
         """Row -> column -> score under the first protocol."""
         return self.protocols[0].scores
+
+
+def _shown(column: str, score: Score) -> str:
+    return f"{column} {'–' if score.value is None else format(score.value, '.4g')}"

@@ -110,6 +110,10 @@ class PoseTransfer:
             self._networks, batch, Noise(seed, names, self.device), self._sampling(sampling)
         )
 
+    def __call__(self, batch: Batch, *, seed: int = 0, **sampling: Any) -> GeneratorOutput:
+        """Return `run(batch)`: images in [-1, 1], and in `aux` what the network shows beside."""
+        return self.run(batch, seed=seed, **sampling)
+
     def with_sampling(self, **sampling: Any) -> PoseTransfer:
         """Return the model with other options of sampling; networks are shared.
 

@@ -43,6 +43,9 @@ class Run:
         self.best = path / "best"
         self.samples = path / "samples"
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
     @classmethod
     def new(cls, path: Path) -> Run:
         """Return a run that is to be in a folder; nothing is written before `begin`.

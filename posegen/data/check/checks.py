@@ -14,8 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from posegen.core.batches import nearest_sizes
 from posegen.core.errors import DataError
+from posegen.core.fields import nearest_sizes
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.check.poses import FEWEST, mistakes
 from posegen.data.config import SPLITS, PublishedConfig, Split
