@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from posegen.api import batches, build, dataset, encoder, stepper
     from posegen.config import experiment, preset
     from posegen.evaluation.api import evaluate, evaluate_results
+    from posegen.evaluation.modules import evaluate_module
     from posegen.evaluation.validation import metric
     from posegen.inference import PoseTransfer, load_model
     from posegen.training import train
@@ -27,6 +28,7 @@ __all__ = [
     "dataset",
     "encoder",
     "evaluate",
+    "evaluate_module",
     "evaluate_results",
     "experiment",
     "load_model",
@@ -42,6 +44,7 @@ __getattr__, __dir__ = lazy_exports(
         "posegen.api": ("batches", "build", "dataset", "encoder", "stepper"),
         "posegen.config": ("experiment", "preset"),
         "posegen.evaluation.api": ("evaluate", "evaluate_results"),
+        "posegen.evaluation.modules": ("evaluate_module",),
         "posegen.evaluation.validation": ("metric",),
         "posegen.inference": ("PoseTransfer", "load_model"),
         "posegen.training": ("train",),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from posegen.compute.process import Process, pick_device
 from posegen.config import ComponentOptions, OptimizerConfig, ScheduleConfig, TrainingConfig
 from posegen.config.parts import build_dataset, build_encoder, task_of
-from posegen.core.batches import Batch, GeneratorOutput, TaskInfo
-from posegen.core.config import Config
+from posegen.core.batches import Batch, TaskInfo
 from posegen.core.contracts import Discriminator, Generator, PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, suggest
 from posegen.core.methods import Method, Parts, WeightedLoss
+from posegen.core.plain import PlainGenerator
 from posegen.core.specs import Kind
 from posegen.data.loading import collate, to_batch
 from posegen.plugins import build as build_component
@@ -124,8 +123,9 @@ def stepper(
         ConfigError, PluginError, WeightsError: where a part cannot be had.
     """
     task = task if isinstance(task, TaskInfo) else task_of(*task)
+    network = generator if isinstance(generator, Generator) else PlainGenerator(generator, task)
     parts = Parts(
-        generator=generator if isinstance(generator, Generator) else _Wrapped(generator, task),
+        generator=network,
         task=task,
         discriminators=dict(discriminators or {}),
         losses={
@@ -142,22 +142,3 @@ def stepper(
         seed=seed,
         process=Process(pick_device(device)),
     )
-
-
-class _Wrapped(Generator):
-    """A plain module as a generator; it reads what its `forward` names."""
-
-    def __init__(self, network: nn.Module, task: TaskInfo) -> None:
-        super().__init__(Config(), task)
-        self.network = network
-        self.inputs = tuple(inspect.signature(network.forward).parameters)
-        for name in self.inputs:
-            if name not in task.fields:
-                raise ConfigError(
-                    f"forward({name}): the data has no such tensor; {suggest(name, task.fields)}"
-                )
-
-    def forward(self, **inputs: Tensor) -> GeneratorOutput:
-        """Run the module."""
-        made = self.network(**inputs)
-        return made if isinstance(made, GeneratorOutput) else GeneratorOutput(made)

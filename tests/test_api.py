@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 import posegen
-from posegen.core import ConfigError, PluginError, TaskInfo
+from posegen.core import ConfigError, PluginError, PosegenError, TaskInfo
 
 
 class Plain(nn.Module):
@@ -66,3 +69,62 @@ def test_a_forward_that_asks_for_what_is_not_there_is_named() -> None:
 
     with pytest.raises(ConfigError, match=r"forward\(target_pse\).*did you mean 'target_pose'"):
         posegen.stepper(Wrong(), TaskInfo((32, 16), 18), device="cpu")
+
+
+def test_a_network_of_ones_own_is_scored_and_left_as_it_was() -> None:
+    class Copier(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Dropout(0.5)  # must not drop while it is scored
+
+        def forward(self, source: Tensor) -> Tensor:
+            return self.layer(source)
+
+    data = posegen.dataset("people", image_size=[32, 16], test_identities=2, pictures=2)
+    network = Copier()
+    network.layer.eval()  # a frozen part of a network in training
+    found = posegen.evaluate_module(network, data, posegen.encoder(), ["l1", "ssim"], name="mine")
+    assert list(found.scores) == ["mine", "copy the source"]
+    for column in ("l1", "ssim"):
+        mine, copied = (found.scores[row][column] for row in found.scores)
+        assert mine.value == pytest.approx(copied.value, abs=1e-6)
+    assert (network.training, network.layer.training) == (True, False)
+    assert repr(found).splitlines()[2].startswith("    mine: l1 0.")
+
+    class Wrong(nn.Module):
+        def forward(self, source: Tensor) -> Tensor:
+            return source[..., :-1]
+
+    with pytest.raises(PosegenError, match="Wrong: made images of shape"):
+        posegen.evaluate_module(Wrong(), data, posegen.encoder(), ["l1"])
+
+
+def test_what_is_printed_says_what_it_is() -> None:
+    data = posegen.dataset("people", image_size=[32, 16], test_identities=2, pictures=2)
+    assert repr(data) == "PeopleDataset(4 pairs, 32×16, openpose18)"
+    batch = next(posegen.batches(data, posegen.encoder(), 2, device="cpu"))
+    assert repr(batch).startswith("Batch(source (2, 3, 32, 16), target (2, 3, 32, 16), ")
+    assert repr(posegen.metric("l1")).startswith("l1 (lower is better): ")
+
+
+def test_training_calls_back_after_each_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = ["data.image_size=[32,16]", "generator.ngf=4", "generator.blocks=1"]
+    tiny += ["training.batch_size=2", "training.steps=3", "training.log_every=2"]
+    config = posegen.experiment(
+        posegen.preset("patn", "demo"), overrides=[*tiny, "losses.perceptual=none"]
+    )
+    seen: list[tuple[int, float]] = []
+    run, _ = posegen.train(
+        config,
+        tmp_path / "run",
+        on_step=lambda step, terms: seen.append((step, float(terms["generator/l1"]))),
+        quiet=True,
+        device="cpu",
+    )
+    assert [step for step, _ in seen] == [1, 2, 3]
+    assert capsys.readouterr().out == ""
+    lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    logged = {line["step"]: line["generator/l1"] for line in lines if "generator/l1" in line}
+    assert logged == {step: pytest.approx(seen[step - 1][1]) for step in (2, 3)}

@@ -159,7 +159,7 @@ def export(
     say(f"Written: {out}")
     if left_out:
         note(f"Left out, as the layout has no place for them: {', '.join(left_out)}.")
-    note(f"Train a small model on it: posegen train --model patn --preset demo --data {out}")
+    note(f"Train on it: posegen train {prepare.offline_start()} --data {out}")
 
 
 @app.command()

@@ -222,3 +222,22 @@ def _print_next(out: Path) -> None:
 
     say(f"Written: {out}")
     note(f"Look before you train: posegen data check {out} --html check.html")
+    note(f"Then train, with nothing to download: posegen train {offline_start()} --data {out}")
+
+
+def offline_start() -> str:
+    """Return the options of `posegen train` that need no download, on any data set.
+
+    Where weights came with a package, training goes on from them.
+    """
+    from posegen.core.errors import PluginError, WeightsError
+    from posegen.core.specs import Kind
+    from posegen.plugins import registry
+    from posegen.weights.cache import default
+
+    try:
+        entry = default()
+        own = registry().get(Kind.MODEL, entry.model).load().default_preset
+    except (PluginError, WeightsError):
+        return "--model patn --preset demo"
+    return f"--model {entry.model} --preset {entry.preset or own} --init {entry.name}"

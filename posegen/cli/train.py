@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -135,26 +136,10 @@ def _resumed(
 
 
 def _train(config: ExperimentConfig, out: Path | None, resume: bool, device: str) -> None:
-    from posegen.config import preset
-    from posegen.evaluation.result import data_title
-    from posegen.plugins import registry
     from posegen.training import train
-    from posegen.training.display import Display, make_display
+    from posegen.training.display import announced
 
-    def display(step: int, total: int) -> Display:
-        title = "/".join(part for part in (config.model, config.preset) if part)
-        if config.generator.name != preset(config.model, None)["generator"]["name"]:
-            title += f" with {config.generator.name}"
-        shown = make_display(output(), title, step, total)
-        batch = config.training.batch_size
-        steps = f"{total:,} steps" if step == 0 else f"from step {step:,} to {total:,}"
-        shown.note(f"{title} on {data_title(config.tree()['data'])}: {steps}, batch {batch}")
-        for name, loss in config.losses.items():
-            if loss.weight > 0:  # a user should know what is trained on
-                summary = registry().get(Kind.LOSS, loss.name).spec.summary
-                shown.note(f"loss {name} ×{loss.weight:g}: {summary}")
-        return shown
-
+    display = partial(announced, config, output())
     run, outcome = train(config, out, resume=resume, device=device, display=display)
     if os.environ.get("RANK", "0") != "0":  # torchrun: the first process speaks for all
         raise typer.Exit(130 if outcome.interrupted else 0)

@@ -1,6 +1,6 @@
 """Experiments as data: the schema, its sources, and how they become one configuration."""
 
-from posegen.config.resolve import experiment, options_of, preset, sampling_of
+from posegen.config.resolve import experiment, options_of, preset, sampling_of, title_of
 from posegen.config.schema import (
     AugmentConfig,
     ComponentOptions,
@@ -30,4 +30,5 @@ __all__ = [
     "preset",
     "read_toml",
     "sampling_of",
+    "title_of",
 ]

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from posegen.config.resolve import options_of
 from posegen.config.schema import ComponentOptions, ExperimentConfig, LossOptions
-from posegen.core.batches import TaskInfo, nearest_sizes
+from posegen.core.batches import TaskInfo
 from posegen.core.contracts import Generator, PairDataset, PoseEncoder, Tracker
 from posegen.core.errors import ConfigError, PluginError
-from posegen.core.fields import check_fields
+from posegen.core.fields import check_fields, nearest_sizes
 from posegen.core.methods import Method, Parts, WeightedLoss
 from posegen.core.specs import Kind
 from posegen.plugins import build, registry

@@ -42,6 +42,21 @@ def preset(model: str, name: str | None = None, registry: Registry | None = None
     return merge_all([base, recipe.presets[name], {"model": model, "preset": name}])
 
 
+def title_of(model: str, name: str, generator: str) -> str:
+    """Return what an experiment is called: `patn`, or `patn with my-net` for another generator.
+
+    Args:
+        model: the recipe; where it is not installed, the generator is named unless it is called so.
+        name: of the recipe's preset, or "".
+        generator: the generator's name.
+    """
+    own = model
+    if model in installed().names(Kind.MODEL):
+        presets = installed().get(Kind.MODEL, model).load().presets
+        own = presets.get(name, preset(model))["generator"]["name"]
+    return model if generator == own else f"{model} with {generator}"
+
+
 def experiment(
     *trees: Mapping[str, Any], overrides: Iterable[str] = (), registry: Registry | None = None
 ) -> ExperimentConfig:

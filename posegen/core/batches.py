@@ -159,6 +159,9 @@ class Batch:
         self._made: dict[Hashable, Any] = {}
         self._made_of_targets: dict[Hashable, Any] = {}
 
+    def __repr__(self) -> str:
+        return f"Batch({_shapes(self.tensors)})"
+
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
 
@@ -269,7 +272,7 @@ class Batch:
         return batch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GeneratorOutput:
     """What a generator returns.
 
@@ -285,9 +288,9 @@ class GeneratorOutput:
     image: Tensor
     aux: dict[str, Tensor] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"GeneratorOutput({_shapes({'image': self.image, **self.aux})})"
 
-def nearest_sizes(size: tuple[int, int], multiple: int) -> tuple[str, str]:
-    """Return the next sizes that a number divides, not larger and not smaller: `248×168`."""
-    below = [max(side // multiple, 1) * multiple for side in size]
-    above = [-(-side // multiple) * multiple for side in size]
-    return "{}×{}".format(*below), "{}×{}".format(*above)
+
+def _shapes(tensors: Mapping[str, Tensor]) -> str:
+    return ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())

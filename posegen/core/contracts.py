@@ -154,6 +154,10 @@ class PairDataset(Dataset[Pair], ABC):
     def __init__(self, config: Config, split: Literal["train", "test"]) -> None:
         super().__init__()
 
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        return f"{type(self).__name__}({len(self):,} pairs, {height}×{width}, {self.skeleton})"
+
     @abstractmethod
     def __len__(self) -> int:
         """Return the number of pairs."""

@@ -107,3 +107,10 @@ def check_fields(fields: Mapping[str, Field]) -> None:
                 f"the field {name!r} is a {field.kind}, so its name must begin with 'source_' or "
                 "'target_': it moves with that picture"
             )
+
+
+def nearest_sizes(size: tuple[int, int], multiple: int) -> tuple[str, str]:
+    """Return the next sizes that a number divides, not larger and not smaller: `248×168`."""
+    below = [max(side // multiple, 1) * multiple for side in size]
+    above = [-(-side // multiple) * multiple for side in size]
+    return "{}×{}".format(*below), "{}×{}".format(*above)

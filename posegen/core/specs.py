@@ -17,6 +17,10 @@ import pluggy
 hookimpl = pluggy.HookimplMarker("posegen")
 
 
+#: The baseline's row in scores: the source image handed back as if it were the result.
+BASELINE = "copy the source"
+
+
 class Kind(StrEnum):
     """The kinds of components."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tomllib
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,15 @@ def read_text(path: Path, limit: int = LIMIT) -> str:
         ValueError: where it is not UTF-8.
     """
     return read_regular(path, limit).decode("utf-8-sig")
+
+
+def one_form(name: str) -> str:
+    """Return a name as names are compared: files from a Mac write letters and accents apart.
+
+    >>> one_form("Zoe\u0308") == "Zo\u00eb"
+    True
+    """
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def parse_json(text: str) -> Any:

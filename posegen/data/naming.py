@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Generic, TypeVar
 
 from posegen.core.errors import DataError
+from posegen.core.texts import one_form
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class NameIndex(Generic[T]):
 
 def _spellings(name: str) -> tuple[str, str, str, str]:
     """Return a name: whole, without folder, without ending, without zeros before its number."""
-    name = unicodedata.normalize("NFC", name)  # files from a Mac write letters and accents apart
+    name = one_form(name)
     base = name.replace("\\", "/").rpartition("/")[2]
     stem = base.rpartition(".")[0] or base
     plain = re.sub(r"(?<!\d)0+(?=\d+$)", "", stem)
@@ -74,7 +74,7 @@ def by_frame(items: Mapping[str, T], stem: str, frames: int) -> dict[int, T]:
         match = re.fullmatch(r"(.*?)(\d+)", _spellings(name)[2], re.DOTALL)
         if match:
             series[match[1].rstrip("_-. ")][int(match[2])] = item
-    own = unicodedata.normalize("NFC", stem)
+    own = one_form(stem)
     found = series.get(own) or (next(iter(series.values())) if len(series) == 1 else None)
     if found is None:
         names = ", ".join(repr(name) for name in list(items)[:3])

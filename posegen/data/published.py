@@ -19,6 +19,7 @@ from posegen.core.batches import Pair
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import DataError
 from posegen.core.skeletons import OPENPOSE18
+from posegen.core.texts import one_form
 from posegen.data.config import PublishedConfig, Split
 from posegen.data.image_files import look_at_all, read_picture
 from posegen.data.packed import open_packed
@@ -80,7 +81,7 @@ class PublishedDataset(PairDataset):
         places = self._pairs[indices].long()  # (B, 2)
         keypoints = self._keypoints[places]  # (B, 2, 18, 3)
         pictures = self._pictures(places.flatten())  # source, target, source, …
-        names = [self._name(place) for place in places.flatten().tolist()]
+        names = [one_form(self._name(place)) for place in places.flatten().tolist()]
         return [
             Pair(
                 source=pictures[2 * i],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from posegen.core.errors import DataError
 from posegen.core.files import read_regular
 from posegen.core.skeletons import OPENPOSE18
-from posegen.core.texts import LIMIT, parse_rows
+from posegen.core.texts import LIMIT, one_form, parse_rows
 from posegen.data.config import PublishedConfig, Split
 from posegen.data.image_files import first_size
 from posegen.data.problems import Problems
@@ -41,7 +41,7 @@ class SplitTables(NamedTuple):
     Attributes:
         folder: where the images are.
         image_size: (H, W) of each.
-        names: their names.
+        names: of their files.
         keypoints: (N, 18, 3), see `read_annotations`.
         pairs: (P, 2) int32, places in `names`.
     """
@@ -70,8 +70,14 @@ def read_split(config: PublishedConfig, split: Split, problems: Problems) -> Spl
         raise DataError(f"{annotations}: {other}")
     places = read_pairs(pairs, annotations, names, folder, files, problems)
     used, places = torch.unique(places, return_inverse=True)
-    names = [names[place] for place in used.tolist()]
+    names = as_filed([names[place] for place in used.tolist()], files)
     return SplitTables(folder, size, names, keypoints[used.long()], places.int())
+
+
+def as_filed(names: Iterable[str], files: Iterable[str]) -> list[str]:
+    """Return the names of images as their files are named; one without a file stays as it is."""
+    filed = {one_form(file): file for file in sorted(files)}
+    return [filed.get(name, name) for name in names]
 
 
 def has_pairs(config: PublishedConfig, split: Split) -> bool:
@@ -107,8 +113,8 @@ def read_annotations(
         problems: told of bad rows.
 
     Returns:
-        The images' names, and their keypoints (N, 18, 3) float32: x and y in pixels and visibility
-        1, or all three 0 for a missing joint.
+        The images' names in the form that names are compared in (`one_form`), and their keypoints
+        (N, 18, 3) float32: x and y in pixels and visibility 1, or all three 0 for a missing joint.
 
     Raises:
         DataError: for a file that is missing or has another header.
@@ -122,6 +128,7 @@ def read_annotations(
         except DataError as error:
             problems.add(BAD_ANNOTATION, str(error))
             continue
+        name = one_form(name)
         if name in rows:
             says = f"{name!r} is annotated a second time, after row {rows[name]}; delete one of the"
             problems.add(TWICE, f"{where}: {says} two rows.")
@@ -200,7 +207,9 @@ def read_pairs(
     files: Collection[str],
     problems: Problems,
 ) -> Tensor:
-    """Read the pairs of images that are annotated (`names`) and there (`files` of `folder`).
+    """Read the pairs of images that are annotated and there (`files` of `folder`).
+
+    `names` are those of `read_annotations`.
 
     Returns:
         (P, 2) int32: for each pair the places of its images in `names`, source first.
@@ -209,10 +218,11 @@ def read_pairs(
         DataError: for a file that is missing, has another header, or has no usable pair.
     """
     annotated = {name: place for place, name in enumerate(names)}
-    usable = {name: place for name, place in annotated.items() if name in files}
+    there = set(map(one_form, files))
+    usable = {name: place for name, place in annotated.items() if name in there}
     places = array("i")
     for row, line in _rows(path, PAIR_HEADER, problems, BAD_PAIR):
-        fields = pair_fields(line)
+        fields = pair_fields(one_form(line))
         where = f"{path}, row {row}"
         if len(fields) != 2:
             says = f"has {len(fields)} fields between commas, not 2; write {PAIR_HEADER!r}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -17,26 +16,18 @@ from posegen.config import ComponentOptions, merge, options_of
 from posegen.config.parts import build_dataset
 from posegen.core.batches import Batch
 from posegen.core.contracts import PairDataset
-from posegen.core.errors import ConfigError, DataError
-from posegen.core.metrics import ReferenceImages
+from posegen.core.errors import ConfigError
 from posegen.core.specs import Kind
 from posegen.evaluation.causes import PoseLog
+from posegen.evaluation.asked import check_sizes, images_of, plans_of, saved_in
 from posegen.evaluation.evaluator import score
 from posegen.evaluation.metric_run import References
-from posegen.evaluation.metrics.reference import dataset_images, folder_images
-from posegen.evaluation.plan import OWN, Options, Plan, plan
-from posegen.evaluation.protocols.loading import digest, fits, load, names
-from posegen.evaluation.protocols.prepare import prepare_images, to_8bit
-from posegen.evaluation.protocols.schema import Step
+from posegen.evaluation.plan import Options, Plan
 from posegen.evaluation.result import Evaluation, data_identity
-from posegen.evaluation.results.reading import ResultsFolder, open_results
-from posegen.evaluation.saved import SavedImages
+from posegen.evaluation.results.reading import open_results
 from posegen.evaluation.spread import Spread
 from posegen.evaluation.streams import Loading, ModelPairs, ResultPairs, Stream
 from posegen.inference.model import PoseTransfer, load_model
-
-#: What is computed where neither metrics nor a protocol are named.
-DEFAULT_METRICS = ("ssim", "lpips", "psnr", "l1")
 
 
 def evaluate(
@@ -101,7 +92,7 @@ def evaluate(
     section = data_of(model) if data is None else ComponentOptions.model_validate(dict(data))
     dataset = build_dataset(section, split)
     _check_fit(model, dataset, folder="root" in section.model_dump(mode="json"))
-    plans = _plans(protocols, metrics, options, dataset.image_size, inception_weights)
+    plans = plans_of(protocols, metrics, options, dataset.image_size, inception_weights)
     fingerprint = model.fingerprint()
     stored = {**section.model_dump(mode="json"), "split": split}
     made_by = {**fingerprint, "data": data_identity(stored), "seed": seed}
@@ -116,16 +107,16 @@ def evaluate(
         spread or sample,
         dataset,
         model.encoder,
-        row=model.config.model,
+        row=model.config.title,
         loading=Loading(batch_size, workers, limit),
         process=process,
-        saved=None if save is None else _saved(Path(save), plans, made_by, process),
+        saved=None if save is None else saved_in(Path(save), plans, made_by, process),
     )
-    references = partial(_reference, Path(reference) if reference else section, process, batch_size)
+    references = images_of(Path(reference) if reference else section, process, batch_size)
     subject = {
         "kind": "model",
         "path": None if path is None else str(path),
-        "model": model.config.model,
+        "model": model.config.title,
         "weights": fingerprint["weights"],
         "fingerprint": fingerprint,
         "precision": model.speed.precision,
@@ -185,12 +176,12 @@ def evaluate_results(
     given = {key: Path(value) for key, value in paths.items() if value is not None}
     process = process or Process(pick_device(device))
     results = open_results(Path(folder), layout, **given)
-    plans = _plans(protocols, metrics, options, results.target_size, inception_weights)
-    _check_sizes(results, plans)
+    plans = plans_of(protocols, metrics, options, results.target_size, inception_weights)
+    check_sizes(results, plans)
     stream = ResultPairs(results, loading=Loading(batch_size, workers, limit), process=process)
     references = None
     if reference is not None:
-        references = partial(_reference, Path(reference), process, batch_size)
+        references = images_of(Path(reference), process, batch_size)
     subject = {
         "kind": "results",
         "path": str(folder),
@@ -254,40 +245,6 @@ def _scored(
     return Evaluation(subject, names, scores, time.perf_counter() - started, poses.causes)
 
 
-def _plans(
-    protocols: Sequence[str],
-    metrics: Sequence[str] | None,
-    options: Options | None,
-    size: tuple[int, int],
-    inception: str | Path | None,
-) -> list[Plan]:
-    if not protocols and metrics is None:
-        metrics = DEFAULT_METRICS
-    if "all" in protocols:
-        protocols = [name for name in names() if fits(load(name), size)]
-    several = len(protocols) > 1
-    file = None if inception is None else Path(inception)
-    plans = [
-        plan(text, size, metrics, options, partly=several, inception=file)
-        for text in protocols or [OWN]
-    ]
-    known = {name for p in plans for c in p.columns for name in (c.name, c.spec.name)}
-    for name in metrics or ():
-        if name not in known:
-            raise ConfigError(
-                f"--metrics {name}: none of {', '.join(protocols)} has such a column."
-            )
-    plans = [p for p in plans if p.columns]
-    # A file of weights that nobody needs does no harm.
-    for name, changes in (options or {}).items():
-        if name not in known and set(changes) - {"weights"}:
-            raise ConfigError(
-                f"--set {name}.…: no column or metric of that name is computed here; it must be "
-                "among --metrics, or in the protocol."
-            )
-    return plans
-
-
 def _check_fit(model: PoseTransfer, dataset: PairDataset, *, folder: bool) -> None:
     if dataset.image_size != model.image_size:
         size, own = list(dataset.image_size), list(model.image_size)
@@ -304,47 +261,3 @@ def _check_fit(model: PoseTransfer, dataset: PairDataset, *, folder: bool) -> No
         raise ConfigError(
             f"the data's keypoints are {dataset.skeleton!r} and the model reads {model.skeleton!r}."
         )
-
-
-def _check_sizes(results: ResultsFolder, plans: Sequence[Plan]) -> None:
-    """Find that no column at all brings results and targets to one size, before reading them."""
-    made, real = results.generated_size, results.target_size
-    steps = [step for p in plans for column in p.columns for step in column.steps]
-    if made != real and not any(step.step == "resize" for step in steps):
-        raise DataError(
-            f"{results.folder}: its pictures are {made[0]}×{made[1]} (height×width) and the "
-            f"targets {real[0]}×{real[1]}; give targets of the same size, or a protocol that "
-            "resizes pictures."
-        )
-
-
-def _saved(
-    folder: Path, plans: Sequence[Plan], made_by: Mapping[str, Any], process: Process
-) -> SavedImages:
-    roundings = {p.variant.rounding for p in plans}
-    if len(roundings) > 1:
-        raise ConfigError(
-            "--save: these protocols bring pictures to 8 bits in different ways (rounded, "
-            "truncated); save under one of them at a time."
-        )
-    (rounding,) = roundings
-    arguments = folder, {**made_by, "rounding": rounding}, partial(to_8bit, rounding=rounding)
-    if process.is_main:  # the first makes the folder, and the others find it
-        SavedImages(*arguments)
-    process.wait()
-    return SavedImages(*arguments)
-
-
-def _reference(
-    source: Path | ComponentOptions, process: Process, batch_size: int, steps: tuple[Step, ...]
-) -> ReferenceImages:
-    """Return the images of a folder, or of a data set's training split, prepared by the steps."""
-    options = {
-        "prepare": partial(prepare_images, steps=steps),
-        "preparation": digest(steps),
-        "device": process.device,
-        "batch_size": batch_size,
-    }
-    if isinstance(source, Path):
-        return folder_images(source, **options)
-    return dataset_images(build_dataset(source, "train"), **options)

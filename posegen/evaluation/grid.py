@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from posegen.core.specs import BASELINE
 from posegen.evaluation.pairing import shared_pairs
-from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
+from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-#: The baseline's row: the source image handed back as if it were the result.
-BASELINE = "copy the source"
+from posegen.core.specs import BASELINE
 
 
 def data_identity(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,13 +96,13 @@ class ProtocolScores:
         return self.per_image.get(row, {}).get(column)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """One set of images, scored under one or several protocols.
 
     Attributes:
-        subject: what was scored, in plain values: `kind` ("model" or "results"), `path`, and what
-            is needed to find a pair's pictures again.
+        subject: what was scored, in plain values: `kind` ("model", "module" or "results"), `path`,
+            and what is needed to find a pair's pictures again.
         names: (source, target) of every pair, in the order of `per_image`.
         protocols: the scores, protocol by protocol.
         seconds: how long it took, data loading and generation included.
@@ -115,6 +114,14 @@ class Evaluation:
     protocols: Sequence[ProtocolScores]
     seconds: float
     causes: Sequence[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        lines = [f"Evaluation of {self.pairs:,} pairs in {self.seconds:.1f} s"]
+        for protocol in self.protocols:
+            lines.append(f"  {protocol.title}")
+            for row, scores in protocol.scores.items():
+                lines.append(f"    {row}: {', '.join(map(_shown, scores, scores.values()))}")
+        return "\n".join(lines)
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -137,3 +144,7 @@ class Evaluation:
     def scores(self) -> dict[str, dict[str, Score]]:
         """Row -> column -> score under the first protocol."""
         return self.protocols[0].scores
+
+
+def _shown(column: str, score: Score) -> str:
+    return f"{column} {'–' if score.value is None else format(score.value, '.4g')}"

@@ -22,8 +22,8 @@ from posegen.core.contracts import PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, DataError, PosegenError
 from posegen.core.fields import FieldKind
 from posegen.core.skeletons import OPENPOSE18
+from posegen.core.specs import BASELINE
 from posegen.data.loading import collate, to_batch
-from posegen.evaluation.result import BASELINE
 from posegen.evaluation.results.reading import ResultsFolder, stack
 from posegen.evaluation.saved import SavedImages
 

@@ -124,9 +124,12 @@ class TensorMetric:
 
     def __init__(self, name: str, **options: Any) -> None:
         column = plan(OWN, (1, 1), [name], {name: options}).columns[0]
-        self._metric = build_metric(column, Process(_CPU))
+        self._name, self._metric = name, build_metric(column, Process(_CPU))
         self.direction = column.spec.direction
         self.protocol = self._metric.describe() or column.spec.protocol
+
+    def __repr__(self) -> str:
+        return f"{self._name} ({self.direction} is better): {self.protocol}"
 
     def __call__(self, generated: Tensor, target: Tensor, **fields: Tensor) -> float:
         """Return the score of pictures.

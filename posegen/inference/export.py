@@ -212,7 +212,7 @@ def _about(model: PoseTransfer, size: tuple[int, int], inputs: Inputs) -> dict[s
     tree = config.tree()
     return {
         "posegen": __version__,
-        "model": config.model,
+        "model": config.title,
         "preset": config.preset,
         "licence": config.licence,
         "weights_sha256": model.fingerprint()["weights"],

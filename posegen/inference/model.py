@@ -90,7 +90,7 @@ class PoseTransfer:
     def __repr__(self) -> str:
         height, width = self.image_size
         return (
-            f"PoseTransfer({self.config.model}, {height}×{width}, {self.skeleton}, {self.device})"
+            f"PoseTransfer({self.config.title}, {height}×{width}, {self.skeleton}, {self.device})"
         )
 
     def run(self, batch: Batch, *, seed: int = 0, **sampling: Any) -> GeneratorOutput:
@@ -109,6 +109,10 @@ class PoseTransfer:
         return self.method.sample(
             self._networks, batch, Noise(seed, names, self.device), self._sampling(sampling)
         )
+
+    def __call__(self, batch: Batch, *, seed: int = 0, **sampling: Any) -> GeneratorOutput:
+        """Return `run(batch)`: images in [-1, 1], and in `aux` what the network shows beside."""
+        return self.run(batch, seed=seed, **sampling)
 
     def with_sampling(self, **sampling: Any) -> PoseTransfer:
         """Return the model with other options of sampling; networks are shared.
@@ -140,7 +144,7 @@ class PoseTransfer:
     @cached_property
     def mark(self) -> str:
         """What says in a file's metadata that this model made it; see `posegen.inference.marks`."""
-        return mark(self.config.model, shared_digest(join(self._shared())))
+        return mark(self.config.title, shared_digest(join(self._shared())))
 
     def _shared(self) -> dict[str, nn.Module]:
         return {name: self.method.networks[name] for name in self.method.shared}

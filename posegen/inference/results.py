@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,12 +11,16 @@ from torch import Tensor
 
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.skeletons import skeleton
+from posegen.core.texts import one_form
 from posegen.inference.animation import beside_pose
 from posegen.inference.clips import larger
 from posegen.inference.given import PoseLike
 from posegen.inference.grids import pictures, sample_grid
 from posegen.inference.marks import marked
 from posegen.inference.model import BATCH_SIZE, PoseTransfer
+
+#: The name of the sheet.
+_GRID = "grid"
 
 
 class Results:
@@ -49,7 +52,7 @@ class Results:
         self._model, self._source, self._source_pose = model, source, source_pose
         self._out, self._rows, self._seed = out, rows, seed
         self._shown: list[tuple[Batch, GeneratorOutput]] = []
-        self._names: Counter[str] = Counter()
+        self._taken = {_GRID} if rows else set()
         self._points: Tensor | None = None
         self.written: list[Path] = []
         self.count = 0
@@ -88,7 +91,7 @@ class Results:
                 yield picture
             names.clear()
         if self._shown and self._out is not None:
-            self._save(self._sheet(), "grid")
+            self._save(self._sheet(), _GRID)
 
     def shown(
         self, frames: Iterable[Image.Image], scale: int, poses: bool
@@ -101,9 +104,11 @@ class Results:
             yield large
 
     def _unique(self, name: str) -> str:
-        """Return the name; poses of the same name in several folders are numbered."""
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name}-{self._names[name]}"
+        """Return the name, with a number where another file of this call has it."""
+        numbered = (name, *(f"{name}-{number}" for number in range(2, len(self._taken) + 3)))
+        free = next(own for own in numbered if _compared(own) not in self._taken)
+        self._taken.add(_compared(free))
+        return free
 
     def _save(self, picture: Image.Image, name: str) -> None:
         assert self._out is not None
@@ -129,3 +134,8 @@ class Results:
             skeleton(self._model.skeleton),
             target=False,
         )
+
+
+def _compared(name: str) -> str:
+    """Return a name as file systems compare it that know no upper and lower case."""
+    return one_form(name).casefold()

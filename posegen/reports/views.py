@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from posegen.core.specs import BASELINE
 from posegen.evaluation import record
 from posegen.evaluation.comparison import Comparison, compare, to_json
 from posegen.evaluation.grid import make_grid, notes
 from posegen.evaluation.kept import others
-from posegen.evaluation.result import BASELINE, data_title
+from posegen.evaluation.result import data_title
 from posegen.reports.charts import Series, curves, histogram
 from posegen.reports.published import tables_for
 from posegen.reports.subjects import Section, Subject, sections

@@ -50,7 +50,7 @@ class Shown:
         return {
             "label": self.label,
             "weights": self.weights,
-            "recipe": config.model,
+            "recipe": config.title,
             "size": [height, width],
             "step": (described.get("training") or {}).get("step"),
         }

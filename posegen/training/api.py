@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+
+from rich.console import Console
 
 from posegen.compute.process import join, leave
 from posegen.config import ExperimentConfig
 from posegen.core.files import held
-from posegen.training.display import Display, Silent, Steady
+from posegen.training.display import Display, Silent, Steady, announced
 from posegen.training.loop import Outcome, Trainer
+from posegen.training.progress import OnStep
 from posegen.training.run import Run, check_resumed, default_path, latest
 
 
@@ -21,6 +25,8 @@ def train(
     resume: bool = False,
     device: str = "auto",
     display: Callable[[int, int], Display] | None = None,
+    on_step: OnStep | None = None,
+    quiet: bool = False,
 ) -> tuple[Run, Outcome]:
     """Train a model.
 
@@ -31,7 +37,11 @@ def train(
         out: folder of the run; by default a new one below `runs/`.
         resume: go on with the run that `out` holds; by default the latest one.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
-        display: makes the display from (first step, last step); nothing is shown by default.
+        display: makes the display from (first step, last step); by default there is a line for each
+            logged step.
+        on_step: called after each step, on every process, with its number and the losses' terms by
+            name (tensors: reading one waits for the device).
+        quiet: show nothing.
 
     Returns:
         The run, and how it ended.
@@ -68,11 +78,14 @@ def train(
             run.begin(config)
         process.wait()
         total = config.training.total_steps
-        shown = display(trainer.stepper.index, total) if display and process.is_main else Silent()
+        if quiet or not process.is_main:
+            shown: Display = Silent()
+        else:
+            shown = (display or partial(announced, config, Console()))(trainer.stepper.index, total)
         chosen = Steady(shown)
         for line in trainer.notes:
             chosen.note(line)
         try:
-            return run, trainer.train(chosen)
+            return run, trainer.train(chosen, on_step)
         finally:
             chosen.close()

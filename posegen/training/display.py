@@ -16,6 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from posegen.config import ExperimentConfig, title_of
+from posegen.core.specs import Kind
+from posegen.evaluation.result import data_title
+from posegen.plugins import registry
+
 
 @dataclass(frozen=True)
 class Status:
@@ -153,6 +158,27 @@ def make_display(console: Console, title: str, step: int, total: int) -> Display
     if console.is_terminal:
         return LiveDisplay(console, title, step, total)
     return PlainDisplay(console)
+
+
+def announced(config: ExperimentConfig, console: Console, step: int, total: int) -> Display:
+    """Return the display of a run, after the lines that say what is trained on what, and by what.
+
+    Args:
+        config: of the run.
+        console: where it is shown.
+        step, total: where training begins and ends.
+    """
+    title = title_of(config.model, config.preset, config.generator.name)
+    title += f" ({config.preset})" if config.preset else ""
+    shown = make_display(console, title, step, total)
+    batch = config.training.batch_size
+    steps = f"{total:,} steps" if step == 0 else f"from step {step:,} to {total:,}"
+    shown.note(f"{title} on {data_title(config.tree()['data'])}: {steps}, batch {batch}")
+    for name, loss in config.losses.items():
+        if loss.weight > 0:  # a user should know what is trained on
+            summary = registry().get(Kind.LOSS, loss.name).spec.summary
+            shown.note(f"loss {name} ×{loss.weight:g}: {summary}")
+    return shown
 
 
 def memory_gib(device: torch.device) -> float:

@@ -35,7 +35,7 @@ from posegen.training import checkpoint
 from posegen.training.display import Display, Status, memory_gib
 from posegen.training.initial import start_from
 from posegen.training.optimizers import learning_rate_factor
-from posegen.training.progress import Meter, stop_signals
+from posegen.training.progress import Meter, OnStep, stop_signals
 from posegen.training.randomness import PairSampler
 from posegen.training.run import Run
 from posegen.training.stepper import NonFiniteLoss, Stepper, check
@@ -109,7 +109,7 @@ class Trainer:
         self._samples: Batch | None = None
         self._warm = False
 
-    def train(self, display: Display) -> Outcome:
+    def train(self, display: Display, on_step: OnStep | None = None) -> Outcome:
         """Train to the last step, or until Ctrl-C or SIGTERM; save in either case.
 
         Raises:
@@ -125,6 +125,8 @@ class Trainer:
                 for batch in self._batches(total):
                     terms = self._step(batch, display)
                     step = self.stepper.index
+                    if on_step is not None:
+                        on_step(step, terms)
                     if step % training.log_every == 0 or step == total:
                         self._report(display, meter, terms)
                     if step % training.sample_every == 0 or step == total:

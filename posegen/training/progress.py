@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+
+from torch import Tensor
+
+#: What a user may have called after each step, with its number and the losses' terms by name:
+#: tensors, so that the device is waited for only where one is read.
+OnStep = Callable[[int, Mapping[str, Tensor]], None]
 
 
 class Meter:

@@ -25,7 +25,7 @@ from typing import Any
 import tomli_w
 import torch
 
-from posegen.config import ExperimentConfig, experiment, read_toml
+from posegen.config import ExperimentConfig, experiment, read_toml, title_of
 from posegen.core.errors import ConfigError
 from posegen.core.files import HOLDER, LOCK
 from posegen.weights.files import write_atomically, write_json
@@ -42,6 +42,9 @@ class Run:
         self.weights = path / "weights"
         self.best = path / "best"
         self.samples = path / "samples"
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
 
     @classmethod
     def new(cls, path: Path) -> Run:
@@ -94,9 +97,10 @@ def _real(folder: Path) -> list[Path]:
 
 
 def default_path(config: ExperimentConfig, root: Path = Path("runs")) -> Path:
-    """Make a new, empty folder that no other process has, and return it: model, preset, time."""
+    """Make a new, empty folder that no other process has, and return it: title, preset, time."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = "-".join(part for part in (config.model, config.preset, stamp) if part)
+    title = title_of(config.model, config.preset, config.generator.name).replace(" with ", "-")
+    name = "-".join(part for part in (title, config.preset, stamp) if part)
     root.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
         path = root / (name if number == 1 else f"{name}-{number}")

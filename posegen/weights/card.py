@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posegen.core.errors import WeightsError
 from posegen.core.headers import read_header
+from posegen.core.specs import BASELINE
 from posegen.weights.bundle import file_digest
 from posegen.weights.description import WeightsConfig
 
@@ -72,10 +73,14 @@ class Evaluation(_Read):
     protocol: Protocol
     rows: dict[str, dict[str, Score]]
 
-    def values(self, model: str) -> dict[str, float]:
-        """Return a model's scores, those that there are, by column."""
-        scores = self.rows.get(model, {})
-        return {name: s.value for name, s in scores.items() if s.value is not None}
+    @property
+    def own(self) -> dict[str, Score]:
+        """The model's scores, by column, whatever it was called; none without such a row."""
+        return next((scores for row, scores in self.rows.items() if row != BASELINE), {})
+
+    def values(self) -> dict[str, float]:
+        """Return the model's scores, those that there are, by column."""
+        return {name: s.value for name, s in self.own.items() if s.value is not None}
 
     @property
     def count(self) -> int:
@@ -166,7 +171,7 @@ def _head(name: str, config: WeightsConfig, evaluations: Sequence[Evaluation]) -
             "metrics": [{"type": column, "name": f"{of.protocol.title} {column}", "value": value}],
         }
         for of in evaluations
-        for column, value in of.values(config.model).items()
+        for column, value in of.values().items()
     ]
     return {
         "license": config.licence.lower() if known else "other",

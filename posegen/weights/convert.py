@@ -12,7 +12,7 @@ from posegen.core.pretrained import read_tensors
 from posegen.core.specs import Kind
 from posegen.plugins import registry
 from posegen.weights.description import WeightsConfig, packages_of
-from posegen.weights.folder import save_weights
+from posegen.weights.folder import check_finite, save_weights
 from posegen.weights.networks import assemble
 
 
@@ -30,7 +30,8 @@ def convert(
     Encoder and image size (H, W) are given where the converter's guess is wrong.
 
     Raises:
-        WeightsError: where the file is not what the converter knows, or not a generator's.
+        WeightsError: where the file is not what the converter knows, not a generator's, or has
+            values that are not finite.
         ConfigError: where `out` has something in it already.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -54,6 +55,7 @@ def convert(
         packages=packages_of(generator, chosen, method),
         training={"converted_from": checkpoint.name, "converter": converter},
     )
+    check_finite(tensors, checkpoint)
     tensors = {f"generator.{name}": tensor for name, tensor in tensors.items()}
     assemble(config, tensors, checkpoint)
     save_weights(out, config, tensors)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pydantic
 from pydantic import ConfigDict, ValidationError
 
-from posegen.config import ComponentOptions, ExperimentConfig
+from posegen.config import ComponentOptions, ExperimentConfig, title_of
 from posegen.core.config import Config
 from posegen.core.errors import UserError, WeightsError
 from posegen.core.fields import Field
@@ -73,6 +73,11 @@ class WeightsConfig(Config):
     packages: dict[str, str] = pydantic.Field(default_factory=dict)
     training: dict[str, Any] = pydantic.Field(default_factory=dict)
     licence: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called: its recipe, and the generator where that is another."""
+        return title_of(self.model, self.preset, self.generator.name)
 
     def tree(self) -> dict[str, Any]:
         """Return it as plain values."""

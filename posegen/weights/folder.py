@@ -49,13 +49,18 @@ def open_weights(path: Path) -> tuple[WeightsConfig, dict[str, Tensor]]:
     tensors = read_tensors(file)
     if schema_of(path) < 3:  # when the generator was the only network
         tensors = {f"generator.{name}": tensor for name, tensor in tensors.items()}
+    check_finite(tensors, file)
+    return config, tensors
+
+
+def check_finite(tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Raise WeightsError where a tensor of a file has a number that is not finite."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise WeightsError(
                 f"{file}: {name!r} has values that are not finite, so the training that made it "
-                "went wrong, or the file is damaged."
+                "went wrong, or the file is damaged; take an earlier checkpoint."
             )
-    return config, tensors
 
 
 def join(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:

@@ -206,7 +206,7 @@ def _entry(
             "count": score.count,
         }
         for evaluation in evaluations
-        for column, score in evaluation.rows.get(config.model, {}).items()
+        for column, score in evaluation.own.items()
         if score.value is not None
     ]
     return {

@@ -153,7 +153,9 @@ def test_prepare_deepfashion(raw: Any, tmp_path: Path, call: Call) -> None:
         assert len(err.strip().splitlines()) == 1
 
 
-def test_from_folder(raw: Any, dots: ModuleType, tmp_path: Path, call: Call) -> None:
+def test_from_folder(
+    raw: Any, dots: ModuleType, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for person in ("anna", "bert"):
         for shot in range(3):
             folder = tmp_path / "photos" / person
@@ -169,6 +171,13 @@ def test_from_folder(raw: Any, dots: ModuleType, tmp_path: Path, call: Call) -> 
     assert "Left out: 1 picture with nobody." in err
     code, said, _ = call("data", "check", tmp_path / "out")
     assert code == 0, said
+    # The command that is named for training on it works, and needs no file.
+    told = re.search(r"nothing to download: posegen (train .*)", err)
+    assert told is not None
+    monkeypatch.setenv("POSEGEN_OFFLINE", "1")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
+    code, said, err = call(*told[1].split(), "--dry-run")
+    assert (code, "6 training pairs of 128×64" in said) == (0, True), err
     code, _, err = call(*words, "--image-format", "gif")
     assert (code, "'gif' is not one of 'jpg', 'png'" in err) == (2, True)
 

@@ -110,6 +110,28 @@ def test_a_folder_of_poses_becomes_pictures_a_clip_and_a_sheet(
         assert seven.height > 6 * (height - 30)
 
 
+def test_poses_of_one_name_do_not_overwrite_each_other(
+    command: Command, base: list[str | Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words: list[str | Path] = ["--out", out, "--grid"]
+    for number, name in enumerate(["a/walk", "walk-2", "b/walk", "c/Walk", "grid"]):
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        write_pose(path, pose(number), SIZE, "openpose18")
+        words += ["--target-pose", path]
+    code, printed, err = command(*base, *words)
+    assert code == 0, err
+    names = ["walk", "walk-2", "walk-3", "Walk-4", "grid-2", "grid"]
+    files = [out / f"me_{name}.png" for name in names]
+    assert printed.split() == [str(file) for file in files]
+    assert sorted(out.iterdir()) == sorted(files)
+    model = posegen.load_model(tmp_path / "weights")
+    frames = model.frames(tmp_path / "me.png", tmp_path / "me.json", map(pose, range(5)))
+    for file, frame in zip(files, frames, strict=False):
+        assert np.abs(read(file) - np.asarray(frame)).max() <= 1
+
+
 def test_a_clip_alone_writes_one_file(
     command: Command, base: list[str | Path], tmp_path: Path
 ) -> None:

@@ -176,6 +176,20 @@ def test_a_published_checkpoint_is_converted_pushed_pulled_and_used(
     assert "latest_net_netG.pth" in (tmp_path / "shared" / "README.md").read_text()
 
 
+def test_a_checkpoint_of_a_training_that_went_wrong_is_refused(tmp_path: Path, call: Call) -> None:
+    tensors = published("batch")
+    name = next(name for name, tensor in tensors.items() if tensor.is_floating_point())
+    tensors[name] = torch.full_like(tensors[name], float("nan"))
+    file = tmp_path / "latest_net_netG.pth"
+    torch.save(tensors, file)
+    words = ["weights", "convert", file, "--from", "patn-official", "--out", tmp_path / "out"]
+    code, _, err = call(*words)
+    assert code == 2
+    assert f"{file}: " in err
+    assert "not finite" in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, call: Call) -> None:
     class Code:
         def __reduce__(self) -> tuple[object, tuple[str]]:

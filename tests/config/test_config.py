@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from posegen.config import ExperimentConfig, experiment, merge, parse_override, preset, read_toml
+from posegen.config import (
+    ExperimentConfig,
+    experiment,
+    merge,
+    parse_override,
+    preset,
+    read_toml,
+    title_of,
+)
 from posegen.core import ConfigError, PluginError
 from posegen.training.optimizers import learning_rate_factor
 
@@ -158,3 +166,19 @@ def test_a_file_leaves_a_part_out_as_set_does() -> None:
     config = experiment(preset("patn", "demo"), tree)
     assert [*config.losses] == ["l1"]
     assert [*config.discriminators] == ["appearance"]
+
+
+@pytest.mark.parametrize(
+    ("model", "preset", "generator", "title"),
+    [
+        ("patn", "demo", "patn", "patn"),
+        ("patn", "", "patn", "patn"),
+        ("patn", "of-old", "unet", "patn with unet"),
+        ("nobody-has-this", "", "nobody-has-this", "nobody-has-this"),
+        ("nobody-has-this", "", "patn", "nobody-has-this with patn"),
+    ],
+)
+def test_titles_name_the_generator_where_it_is_another(
+    model: str, preset: str, generator: str, title: str
+) -> None:
+    assert title_of(model, preset, generator) == title

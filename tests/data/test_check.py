@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from posegen.core.batches import nearest_sizes
+from posegen.core.fields import nearest_sizes
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.check import checks
 from posegen.data.check import poses as poses_check

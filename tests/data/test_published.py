@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import unicodedata
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torchvision.io import write_png
 
 from posegen.core.errors import DataError
+from posegen.data.check.checks import check
 from posegen.data.config import DeepFashionConfig, Market1501Config
 from posegen.data.published import PublishedDataset
 
@@ -59,6 +61,25 @@ def test_a_name_with_a_comma_is_quoted(market: Any) -> None:
     pairs.write_text(pairs.read_text().replace("b,2.png", '"b,2.png"'))
     (market.images / "b.png").rename(market.images / "b,2.png")
     assert PublishedDataset(config, "train")[1].source_name == "b,2.png"
+
+
+@pytest.mark.parametrize("apart", ["files", "annotations", "pairs"])
+def test_letters_and_accents_may_be_apart(market: Any, apart: str) -> None:
+    def names(what: str) -> list[str]:
+        form = "NFD" if what == apart else "NFC"
+        return [unicodedata.normalize(form, f"Zo\u00eb_{n}.png") for n in "abc"]
+
+    for old, new in zip(market.names, names("files"), strict=True):
+        (market.images / old).rename(market.images / new)
+    market.annotations = [market.annotations[0], *map(market.row, names("annotations"))]
+    a, b, c = names("pairs")
+    market.pairs = ["from,to", f"{a},{b}", f"{b},{c}"]
+    dataset = PublishedDataset(market.save(), "train")
+    assert [torch.equal(dataset[i].source, market.pixels[i]) for i in range(2)] == [True, True]
+    assert dataset[0].source_name == "Zo\u00eb_a.png"
+    remarks = [r for r in check(market.config, lambda *_: None).remarks if r.split == "train"]
+    assert [remark for remark in remarks if remark.level == "error"] == []
+    assert "missing" not in str(remarks)
 
 
 def test_images_may_lie_beside_the_tables(market: Any) -> None:

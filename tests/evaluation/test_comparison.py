@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from posegen.core import ConfigError, DataError
+from posegen.core.specs import BASELINE
 from posegen.evaluation.comparison import compare, to_json
 from posegen.evaluation.pairing import common_pairs
-from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
+from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 from posegen.evaluation.statistics import Paired
 
 NAMES = [(f"s{i}.jpg", f"t{i}.jpg") for i in range(40)]

@@ -19,6 +19,7 @@ from posegen.core import (
     PosegenError,
     WeightsError,
 )
+from posegen.core.specs import BASELINE
 from posegen.evaluation.evaluator import score
 from posegen.evaluation.metrics.config import L1Config, LPIPSConfig, SSIMConfig
 from posegen.evaluation.metrics.lpips import LPIPS
@@ -26,7 +27,7 @@ from posegen.evaluation.metrics.pixels import L1, PSNR, MaskL1
 from posegen.evaluation.metrics.similarity import SSIM
 from posegen.evaluation.plan import Column, Plan
 from posegen.evaluation.protocols.loading import choose, load
-from posegen.evaluation.result import BASELINE, ProtocolScores
+from posegen.evaluation.result import ProtocolScores
 from posegen.evaluation.streams import Loading, ModelPairs
 from posegen.plugins.builtin import posegen_metrics
 

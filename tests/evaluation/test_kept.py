@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from posegen.core.specs import BASELINE
 from posegen.evaluation.kept import keep, others
 from posegen.evaluation.record import read
 from posegen.evaluation.result import (
-    BASELINE,
     Evaluation,
     ProtocolScores,
     Score,

@@ -11,8 +11,9 @@ import pytest
 
 import posegen
 from posegen.core import DataError
+from posegen.core.specs import BASELINE
 from posegen.evaluation.record import read, to_json, write
-from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
+from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 
 NAMES = [("a,b.png", 'x "1".png'), ("é\udcff.jpg", "y.png"), ("", "z\nz.png")]
 

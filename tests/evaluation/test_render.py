@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from posegen.core.specs import BASELINE
 from posegen.evaluation.grid import make_grid, notes
 from posegen.evaluation.render import table
-from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
+from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 from posegen.reports.page import latex_table
 
 NAMES = [(f"s{i}", f"t{i}") for i in range(4)]

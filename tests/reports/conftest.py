@@ -13,8 +13,9 @@ from PIL import Image
 
 from posegen.config import experiment, preset
 from posegen.config.parts import build_dataset, build_encoder, build_method, task_of
+from posegen.core.specs import BASELINE
 from posegen.evaluation.record import write
-from posegen.evaluation.result import BASELINE, Evaluation, ProtocolScores, Score
+from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 from posegen.evaluation.statistics import interval
 from posegen.weights.folder import WeightsConfig, join, save_weights
 

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from posegen.core import ConfigError
+from posegen.core.specs import BASELINE
 from posegen.evaluation.record import read, write
-from posegen.evaluation.result import BASELINE, Evaluation
+from posegen.evaluation.result import Evaluation
 from posegen.reports.embedding import embed_clip
 from posegen.reports.gallery import typical
 from posegen.reports.page import make_report

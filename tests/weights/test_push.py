@@ -113,6 +113,21 @@ def test_the_card_tells_it_all(run: Path, tmp_path: Path) -> None:
     assert result["metrics"] == [{"type": "ssim", "name": "patn-2019:market ssim", "value": 0.625}]
 
 
+def test_a_model_with_another_generator_keeps_its_name_and_its_scores(
+    folder: Path, config: Callable[..., Any], tmp_path: Path
+) -> None:
+    scores = json.loads(json.dumps(SCORES).replace('"patn"', '"mine with patn"'))
+    (folder / "scores.json").write_text(json.dumps(scores))
+    config_json = json.loads((folder / "config.json").read_text())
+    named = config(**{**config_json, "model": "mine"})  # a recipe that is not installed
+    save_weights(folder, named, load_file(folder / "model.safetensors"))
+    pushed = push(folder, str(tmp_path / "shared"), licence="CC0-1.0", name="own")
+    assert [score["value"] for score in pushed.entry["scores"]] == [0.625]
+    text = (tmp_path / "shared" / "README.md").read_text()
+    assert "Weights of a generator (`mine with patn`)" in text
+    assert '"value": 0.625' in text.split("---\n")[1]
+
+
 def test_the_card_tells_sizes_in_one_order(run: Path, config: Callable[..., Any]) -> None:
     wide = config(image_size=(64, 32))
     text = card("a", "a", wide, run / "weights/model.safetensors")

@@ -14,8 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from posegen.core.batches import nearest_sizes
 from posegen.core.errors import DataError
+from posegen.core.fields import nearest_sizes
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.check.poses import FEWEST, mistakes
 from posegen.data.config import SPLITS, PublishedConfig, Split
@@ -23,7 +23,14 @@ from posegen.data.image_files import first_size, in_threads, look_at
 from posegen.data.pairs import valid_poses
 from posegen.data.pictures import is_picture
 from posegen.data.problems import Problem, Problems
-from posegen.data.tables import has_pairs, image_folder, other_frame, read_annotations, read_pairs
+from posegen.data.tables import (
+    as_filed,
+    has_pairs,
+    image_folder,
+    other_frame,
+    read_annotations,
+    read_pairs,
+)
 
 Level = Literal["error", "warning", "note"]
 _LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -121,6 +128,7 @@ def _gather(config: PublishedConfig, split: Split, progress: Progress) -> SplitF
         facts.pairs = read_pairs(
             config.pairs(split), annotations, facts.names, facts.folder, everything, facts.problems
         )
+        facts.names = as_filed(facts.names, everything)
     except DataError as error:
         facts.problems.add("files that cannot be used", str(error))
     return facts
@@ -243,7 +251,7 @@ def _poses(facts: SplitFacts, split: Split, strange: list[str]) -> Iterable[Rema
         )
         yield Remark("warning", split, len(facts.files), "pictures of an odd size", detail)
     missing = keypoints[..., 2].eq(0).all(0).nonzero().flatten().tolist()
-    if len(missing) == len(OPENPOSE18):
+    if len(keypoints) and len(missing) == len(OPENPOSE18):
         detail = "No joint is there in any pose; find them again, for example with `posegen pose`."
         yield Remark("error", split, len(keypoints), "poses of nobody", detail)
     elif missing and len(keypoints) >= FEWEST:

@@ -20,17 +20,19 @@ from posegen.evaluation.results.keypoints import check_inside, read_keypoints
 from posegen.evaluation.results.layouts import LAYOUTS
 
 
-def pair_key(name: str) -> tuple[str, str]:
+def pair_keys(name: str) -> list[tuple[str, str]]:
     """Return source and target of a result's name, without endings, `/` and `_`.
 
-    >>> pair_key("a.jpg___b/c.jpg_vis.png")
-    ('a', 'bc')
+    A name that can be read in several ways has several.
+
+    >>> pair_keys("a.jpg___b/c.jpg_vis.png")
+    [('a', 'bc')]
     """
     for layout in ("pairs", "gfla"):
-        pair = LAYOUTS[layout].parse(stem(name))
-        if pair is not None:
-            return plain(pair[0]), plain(pair[1])
-    return "", plain(name)
+        readings = LAYOUTS[layout].readings(stem(name))
+        if readings:
+            return [(plain(source), plain(target)) for source, target in readings]
+    return [("", plain(name))]
 
 
 class KeypointTable:
@@ -49,12 +51,13 @@ class KeypointTable:
         names, self.keypoints = read_keypoints(self.path)
         self.rows: dict[tuple[str, str], int] = {}
         for row, name in enumerate(names):
-            if (key := pair_key(name)) in self.rows:
-                raise DataError(
-                    f"{path}: {names[self.rows[key]]!r} and {name!r} are of one pair; delete one "
-                    "of the two rows."
-                )
-            self.rows[key] = row
+            for key in pair_keys(name):
+                if key in self.rows:
+                    raise DataError(
+                        f"{path}: {names[self.rows[key]]!r} and {name!r} are of one pair; delete "
+                        "one of the two rows."
+                    )
+                self.rows[key] = row
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return the keypoints of a batch's generated pictures: (B, 18, 3).

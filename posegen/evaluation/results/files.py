@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from posegen.core.errors import DataError
+from posegen.core.texts import one_form
 from posegen.data.pictures import SUFFIXES, is_picture
 
 #: What `posegen eval --save` writes beside the pictures.
@@ -16,6 +17,7 @@ RECORD = "made-from.json"
 
 def stem(name: str) -> str:
     """Return a picture's name without its extension; names that have none stay as they are."""
+    name = one_form(name)
     return os.path.splitext(name)[0] if is_picture(name) else name
 
 
@@ -25,7 +27,7 @@ def plain(name: str) -> str:
 
 
 #: The forms in which two programs may name one picture, the strictest first.
-FORMS: tuple[Callable[[str], str], ...] = (str, stem, plain)
+FORMS: tuple[Callable[[str], str], ...] = (one_form, stem, plain)
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:

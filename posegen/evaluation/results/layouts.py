@@ -6,6 +6,10 @@ import re
 from dataclasses import dataclass
 
 from posegen.core.errors import ConfigError, suggest
+from posegen.core.texts import one_form
+
+#: What no file's name holds.
+SEAM = "\0"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,9 @@ class Layout:
         example: a file name that fits; A is the source and B the target.
         summary: what is in a file, and which programs write it.
         pattern: what a file's name without its extension must match in full, with the groups
-            `target` and, where the name has it, `source`.
+            `target` and, where the name has it, `source`. Between the two is `SEAM`.
+        between: what stands at the seam; "" for a pattern without one. Names may hold it as well
+            (`A_2_B` where A is `01_2_side`), so a file's name may be read in several ways.
         panels: what else a file holds beside the generated picture; None for nothing.
         prefixes: what else a target's file name may begin with.
     """
@@ -36,6 +42,7 @@ class Layout:
     example: str
     summary: str
     pattern: str
+    between: str = ""
     panels: Panels | None = None
     prefixes: tuple[str, ...] = ()
 
@@ -44,12 +51,19 @@ class Layout:
         """Whether a file's name says what its source is."""
         return "source" in re.compile(self.pattern).groupindex
 
-    def parse(self, stem: str) -> tuple[str, str] | None:
-        """Return the names of source ("" where there is none) and target; None: does not fit."""
-        match = re.fullmatch(self.pattern, stem)
-        if match is None or not match["target"]:
-            return None
-        return match.groupdict().get("source") or "", match["target"]
+    def readings(self, stem: str) -> list[tuple[str, str]]:
+        """Return the names of source ("" where there is none) and target, in each possible way.
+
+        The shortest source comes first. No name is returned where the file's name does not fit.
+        """
+        stem = one_form(stem)
+        texts = [stem]
+        if seam := self.between:
+            places = (match.start() for match in re.finditer(f"(?={re.escape(seam)})", stem))
+            texts = [stem[:at] + SEAM + stem[at + len(seam) :] for at in places]
+        matches = (re.fullmatch(self.pattern, text) for text in texts)
+        groups = (match.groupdict() for match in matches if match is not None)
+        return [(found.get("source") or "", found["target"]) for found in groups if found["target"]]
 
 
 LAYOUTS = {
@@ -60,7 +74,8 @@ LAYOUTS = {
             "A.jpg___B.jpg_vis.png",
             "five pictures side by side: source, its pose, target, its pose, generated; PATN's "
             "test.py and its many descendants",
-            r"(?P<source>.+)___(?P<target>.+)_vis",
+            r"(?P<source>.+)\0(?P<target>.+)_vis",
+            "___",
             Panels(5, source=0, target=2, generated=4),
         ),
         Layout(
@@ -68,26 +83,30 @@ LAYOUTS = {
             "A.jpg_B.jpg.jpg",
             "three pictures side by side: source, target, generated; pose-gan's test.py "
             "(Deformable GAN)",
-            r"(?P<source>.+?\.(?:jpg|png))_(?P<target>.+\.(?:jpg|png))",
+            r"(?P<source>.+\.(?:jpg|png))\0(?P<target>.+\.(?:jpg|png))",
+            "_",
             Panels(3, source=0, target=1, generated=2),
         ),
         Layout(
             "pairs",
             "A___B.png",
             "one generated picture; `posegen eval --save`",
-            r"(?P<source>.+?)___(?P<target>.+?)(?:_vis)?",
+            r"(?P<source>.+)\0(?P<target>.+?)(?:_vis)?",
+            "___",
         ),
         Layout(
             "gfla",
             "A_2_B_vis.jpg",
             "one generated picture; GFLA's test.py, DPTN, NTED",
-            r"(?P<source>.+)_2_(?P<target>.+)_vis",
+            r"(?P<source>.+)\0(?P<target>.+)_vis",
+            "_2_",
         ),
         Layout(
             "pidm",
             "A_2_B_vis.png",
             "as gfla; PIDM's metrics.py looks for the target under the name deepB.png",
-            r"(?P<source>.+)_2_(?P<target>.+)_vis",
+            r"(?P<source>.+)\0(?P<target>.+)_vis",
+            "_2_",
             prefixes=("deep",),
         ),
         Layout(
@@ -125,4 +144,4 @@ def find_layout(text: str) -> Layout:
             f"--layout {text}: has no group (?P<target>…), which says what part of a file's name "
             "is the target's."
         )
-    return Layout("own", text, "the user's regular expression", text)
+    return Layout("own", text, "the user's regular expression", one_form(text))

@@ -36,14 +36,25 @@ class ResultFile:
     Attributes:
         name: of its file.
         source_name, target_name: what its name says; `source_name` is "" where it says none.
+        others: what else its name may say, where it can be read in several ways.
         target, source: files below their folders; "" where there is no such folder.
     """
 
     name: str
     source_name: str
     target_name: str
+    others: tuple[tuple[str, str], ...] = ()
     target: str = ""
     source: str = ""
+
+    @property
+    def readings(self) -> tuple[tuple[str, str], ...]:
+        """All that its name may say of (source, target)."""
+        return ((self.source_name, self.target_name), *self.others)
+
+    def read_as(self, source: str, target: str) -> ResultFile:
+        """Return the file, once it is known what its name says."""
+        return replace(self, source_name=source, target_name=target, others=())
 
 
 #: Results, and what is left out.
@@ -61,33 +72,54 @@ def parse_folder(folder: Path, layout: Layout) -> Matched:
         raise DataError(
             f"--results {folder}: holds no picture; give the folder that the pictures are in."
         )
-    results: dict[tuple[str, str], ResultFile] = {}
+    results: dict[tuple[tuple[str, str], ...], ResultFile] = {}
     unmatched = []
     for name in names:
-        pair = layout.parse(stem(name))
+        readings = tuple(layout.readings(stem(name)))
         if not is_picture(name):
             unmatched.append(Unmatched(name, "not a picture"))
-        elif pair is None:
+        elif not readings:
             unmatched.append(Unmatched(name, f"its name is not of the form {layout.example}"))
-        elif pair in results:
-            reason = f"a second result of one pair, beside {results[pair].name}"
+        elif readings in results:
+            reason = f"a second result of one pair, beside {results[readings].name}"
             unmatched.append(Unmatched(name, reason))
         else:
-            results[pair] = ResultFile(name, *pair)
+            results[readings] = ResultFile(name, *readings[0], others=readings[1:])
     return list(results.values()), unmatched
 
 
-def with_targets(results: Iterable[ResultFile], targets: PictureFolder, layout: Layout) -> Matched:
-    """Find the targets of results."""
+def with_targets(
+    results: Iterable[ResultFile],
+    targets: PictureFolder,
+    layout: Layout,
+    sources: PictureFolder | None = None,
+) -> Matched:
+    """Find the targets of results.
+
+    A name that can be read in several ways is read as the one whose target is there, and of several
+    such, as the one whose source is in `sources`, or where there is none, beside the targets.
+    """
     matched, unmatched = [], []
     for result in results:
-        names = (prefix + result.target_name for prefix in ("", *layout.prefixes))
-        target = next(filter(None, map(targets.find, names)), None)
-        if target is None:
-            reason = f"no picture {result.target_name!r}, or several, in {targets.folder}"
-            unmatched.append(Unmatched(result.name, reason))
-        else:
-            matched.append(replace(result, target=target))
+        found = {}
+        for reading in result.readings:
+            names = (prefix + reading[1] for prefix in ("", *layout.prefixes))
+            if target := next(filter(None, map(targets.find, names)), None):
+                found[reading] = target
+        if len(found) > 1:
+            known = {
+                pair: target for pair, target in found.items() if (sources or targets).find(pair[0])
+            }
+            found = known if len(known) == 1 else found
+        if len(found) == 1:
+            ((reading, target),) = found.items()
+            matched.append(replace(result.read_as(*reading), target=target))
+            continue
+        wanted = " or ".join(repr(target) for _, target in found or result.readings)
+        reason = f"no picture {wanted}, or several, in {targets.folder}"
+        if found:
+            reason = f"it may be of {wanted}, and which is not known; give the pairs with --pairs"
+        unmatched.append(Unmatched(result.name, reason))
     return matched, unmatched
 
 
@@ -123,15 +155,20 @@ def as_listed(results: Iterable[ResultFile], path: Path) -> Matched:
     Raises:
         DataError: for a file that is missing or malformed.
     """
-    left = {(plain(result.source_name), plain(result.target_name)): result for result in results}
+    left = {result.name: result for result in results}
+    named = {
+        (plain(source), plain(target)): (result.name, (source, target))
+        for result in left.values()
+        for source, target in result.readings
+    }
     matched, unmatched = [], []
     for source, target in _read_pairs(path):
-        result = left.pop((plain(source), plain(target)), None)
-        if result is None:
+        name, reading = named.get((plain(source), plain(target)), ("", ("", "")))
+        if result := left.pop(name, None):
+            matched.append(result.read_as(*reading))
+        else:
             reason = f"a pair of {path.name} without a result"
             unmatched.append(Unmatched(f"{source},{target}", reason))
-        else:
-            matched.append(result)
     unmatched += [Unmatched(result.name, f"not in {path.name}") for result in left.values()]
     return matched, unmatched
 

@@ -165,22 +165,23 @@ def open_results(
     kind = find_layout(layout)
     _check_options(kind, layout, targets, sources, pairs)
     files, unmatched = parse_folder(folder, kind)
-    if targets is not None:
-        pictures = PictureFolder(targets, "--targets")
-        files, missing = with_targets(files, pictures, kind)
-        unmatched += missing
-        if pairs is None:  # else the pairs say what should be there
-            unmatched += without_result(files, pictures)
+    given = None if sources is None else PictureFolder(sources, "--sources")
     if pairs is not None:
         files, missing = as_listed(files, pairs)
         unmatched += missing
+    if targets is not None:
+        pictures = PictureFolder(targets, "--targets")
+        files, missing = with_targets(files, pictures, kind, given)
+        unmatched += missing
+        if pairs is None:  # else the pairs say what should be there
+            unmatched += without_result(files, pictures)
     if not files:
         raise DataError(
             f"--results {folder}: nothing in it can be scored. The first reason of "
             f"{len(unmatched)}: {unmatched[0].file}: {unmatched[0].reason}."
         )
-    if sources is not None:
-        files = with_sources(files, PictureFolder(sources, "--sources"))
+    if given is not None:
+        files = with_sources(files, given)
     return ResultsFolder(folder, kind, files, unmatched, targets, sources, annotations)
 
 

@@ -7,7 +7,7 @@ from torchvision.models.detection import ssd300_vgg16
 from posegen.core import WeightsError
 from posegen.evaluation.metrics.config import DetectionScoreConfig
 from posegen.evaluation.metrics.detection import PERSON, PUBLISHED, DetectionScore
-from posegen.evaluation.metrics.tables import pair_key
+from posegen.evaluation.metrics.tables import pair_keys
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +86,8 @@ def test_missing_weights_name_file_digest_and_option(offline):
     ["a.jpg___b/c.jpg_vis.png", "a___bc.png", "a___bc", "a.jpg___b_c.jpg", "a_2_bc_vis.jpg"],
 )
 def test_names_of_one_pair(name):
-    assert pair_key(name) == ("a", "bc")
+    assert pair_keys(name) == [("a", "bc")]
 
 
 def test_a_name_without_a_source():
-    assert pair_key("b/c.jpg") == ("", "bc")
+    assert pair_keys("b/c.jpg") == [("", "bc")]

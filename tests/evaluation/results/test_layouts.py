@@ -37,7 +37,7 @@ from posegen.evaluation.results.layouts import LAYOUTS, find_layout
     ],
 )
 def test_names(layout: str, stem: str, names: tuple[str, str]) -> None:
-    assert find_layout(layout).parse(stem) == names
+    assert find_layout(layout).readings(stem) == [names]
 
 
 @pytest.mark.parametrize(
@@ -51,24 +51,24 @@ def test_names(layout: str, stem: str, names: tuple[str, str]) -> None:
     ],
 )
 def test_other_names(layout: str, stem: str) -> None:
-    assert find_layout(layout).parse(stem) is None
+    assert find_layout(layout).readings(stem) == []
 
 
 def test_examples_fit_their_layouts() -> None:
     from posegen.evaluation.results.files import stem
 
     for layout in LAYOUTS.values():
-        source, target = layout.parse(stem(layout.example)) or ("", "")
+        [(source, target)] = layout.readings(stem(layout.example))
         assert stem(target) == "B"
         assert stem(source) == ("A" if layout.names_source else "")
 
 
 def test_own_expression() -> None:
     layout = find_layout(r"(?P<target>\d+)-from-(?P<source>\d+)")
-    assert layout.parse("12-from-3") == ("3", "12")
-    assert layout.parse("12-from-x") is None
-    assert find_layout(r"fake_(?P<target>\d+)").parse("fake_7") == ("", "7")
-    assert find_layout(r"fake_(?P<target>\d*)").parse("fake_") is None
+    assert layout.readings("12-from-3") == [("3", "12")]
+    assert layout.readings("12-from-x") == []
+    assert find_layout(r"fake_(?P<target>\d+)").readings("fake_7") == [("", "7")]
+    assert find_layout(r"fake_(?P<target>\d*)").readings("fake_") == []
 
 
 @pytest.mark.parametrize(

@@ -286,3 +286,44 @@ def test_loading_processes(save: Save, tmp_path: Path) -> None:
     results = open_results(tmp_path / "r", "parallel", tmp_path / "t")
     loader = DataLoader(results, batch_size=3, num_workers=1, collate_fn=list)
     assert [[item.target_name for item in items] for items in loader] == [["0", "1", "2"], ["3"]]
+
+
+def test_letters_and_accents_may_be_apart(save: Save, tmp_path: Path) -> None:
+    save("r/Zoe\u0308_0.png", 10)
+    save("t/Zo\u00eb_0.bmp", 20)
+    results = open_results(tmp_path / "r", "parallel", tmp_path / "t")
+    assert results.unmatched == []
+    assert stems(results) == [("", "Zo\u00eb_0")]
+
+
+#: Both hold `_2_` once by themselves.
+SIDES = [("01_2_side", "01_7_more"), ("01_7_more", "01_2_side")]
+
+
+@pytest.mark.parametrize("by", ["targets", "pairs"])
+def test_a_name_that_holds_what_is_between_names(save: Save, tmp_path: Path, by: str) -> None:
+    for place, (source, target) in enumerate(SIDES):
+        save(f"r/{source}_2_{target}_vis.png", 10 * place)
+        save(f"t/{target}.png", 20)
+    pairs = None
+    if by == "pairs":
+        save("t/side.png", 20)  # so the targets alone do not say it
+        pairs = tmp_path / "pairs.csv"
+        pairs.write_text("\n".join(["from,to", *map(",".join, SIDES)]))
+    results = open_results(tmp_path / "r", "gfla", tmp_path / "t", pairs=pairs)
+    assert results.unmatched == []
+    assert stems(results) == SIDES
+
+
+def test_a_name_whose_target_is_not_known_is_not_guessed(save: Save, tmp_path: Path) -> None:
+    save("r/a_2_b_2_c_vis.png", 10)
+    save("r/a_2_d_vis.png", 10)
+    for target in ("b_2_c", "c", "d"):
+        save(f"t/{target}.png", 20)
+    results = open_results(tmp_path / "r", "gfla", tmp_path / "t")
+    assert stems(results) == [("a", "d")]
+    assert "may be of 'b_2_c' or 'c', and which is not known" in results.unmatched[0].reason
+    save("s/a_2_b.png", 30)
+    (tmp_path / "r" / "a_2_d_vis.png").unlink()
+    [item] = open_results(tmp_path / "r", "gfla", tmp_path / "t", tmp_path / "s")
+    assert (item.source_name, item.target_name) == ("a_2_b", "c")
