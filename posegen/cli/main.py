@@ -30,6 +30,7 @@ from posegen.cli import (
     pose,
     report,
     studio,
+    sweep,
     train,
     weights,
 )
@@ -47,6 +48,7 @@ app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.command("generate")(generate.generate)
 app.command("animate")(animate.animate)
 app.command("studio")(studio.studio)
