@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posegen.cli.console import note, output, print_json, say
-from posegen.cli.options import DeviceOption, JsonOption, SetOption, parse_names
+from posegen.cli.options import DeviceOption, JsonOption, SetOption, parse_seeds
 from posegen.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+    from posegen.experiments.effects import Table
     from posegen.experiments.sweep_config import SweepPlan
-    from posegen.experiments.sweep_table import Table
 
 _JOBS = "Where the runs are done"
 
@@ -73,7 +73,7 @@ def sweep(
     if option and submit is None:
         raise ConfigError("--option is for submitit; give --submit.")
     title, read = sweep_config.read_sweep(what)
-    planned = sweep_config.plan(title, read, tuple(set_ or ()), _seeds(seeds))
+    planned = sweep_config.plan(title, read, tuple(set_ or ()), parse_seeds(seeds))
     if dry_run:
         for run in planned.runs:
             say(run.name)
@@ -81,13 +81,6 @@ def sweep(
     failed = _work(planned, out or Path("sweeps") / title, device, jobs, submit, option, json)
     if failed:
         raise typer.Exit(1)
-
-
-def _seeds(text: str | None) -> tuple[int, ...]:
-    words = parse_names(text, "--seeds") or []
-    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
-        raise ConfigError(f"--seeds {text}: write different whole numbers: 1,2,3.")
-    return tuple(map(int, words))
 
 
 def _work(
@@ -102,9 +95,10 @@ def _work(
     """Do all runs, print the table; return the failed ones."""
     from posegen.config import merge_all, parse_override
     from posegen.core.files import held
+    from posegen.experiments.effects import to_json, to_markdown, write_table
     from posegen.experiments.sweep_folder import SweepFolder
     from posegen.experiments.sweep_run import run_here, run_submitted
-    from posegen.experiments.sweep_table import compare_runs, to_json, to_markdown
+    from posegen.experiments.sweep_table import compare_runs
     from posegen.experiments.sweep_work import Stopped
 
     folder = SweepFolder.begin(path, planned)
@@ -123,11 +117,11 @@ def _work(
     failed = folder.failed()
     table = compare_runs(folder)
     if table is not None:
-        folder.write_table(to_json(table), to_markdown(table))
+        write_table(path, to_json(table), to_markdown(table))
         if json:
             print_json({**to_json(table), "failed": failed})
         else:
-            output().print(_table(table))
+            output().print(table_of(table))
             for line in table.notes:
                 note(line)
             say(f"Written to {path / 'table.md'} and {path / 'table.json'}.")
@@ -136,13 +130,13 @@ def _work(
     return failed
 
 
-def _table(table: Table) -> RichTable:
+def table_of(table: Table) -> RichTable:
     """Return the terminal's table: a row per variant, each cell with its difference below."""
     from rich.table import Table as RichTable
     from rich.text import Text
 
     from posegen.evaluation.grid import ARROWS
-    from posegen.experiments.sweep_table import cells
+    from posegen.experiments.effects import cells
 
     shown = RichTable(show_lines=True)
     shown.add_column("", no_wrap=True)

@@ -10,7 +10,6 @@ table.md, table.json  the comparison
 
 from __future__ import annotations
 
-import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
@@ -22,7 +21,7 @@ from posegen.core.errors import ConfigError
 from posegen.core.texts import parse_json, read_text
 from posegen.experiments.sweep_config import PlannedRun, SweepPlan
 from posegen.plugins import validate
-from posegen.weights.files import write_atomically, write_json
+from posegen.weights.files import write_json
 
 
 class State(Config):
@@ -123,14 +122,6 @@ class SweepFolder:
         """Return run -> why it failed."""
         states = {run.name: self.state(run) for run in self.plan.runs}
         return {name: state.error for name, state in states.items() if state.state == "failed"}
-
-    def write_table(self, content: object, text: str) -> None:
-        """Write the comparison."""
-        write_atomically(self.path / "table.md", text.encode())
-        write_atomically(
-            self.path / "table.json",
-            (json.dumps(content, indent=2, allow_nan=False) + "\n").encode(),
-        )
 
     def _state(self, run: PlannedRun) -> Path:
         return self.path / "state" / f"{run.name}.json"

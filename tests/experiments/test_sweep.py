@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from posegen.core.errors import ConfigError
+from posegen.experiments.effects import to_json, to_markdown
 from posegen.experiments.sweep_config import plan, read_sweep
 from posegen.experiments.sweep_folder import SweepFolder
-from posegen.experiments.sweep_table import compare_runs, to_json, to_markdown
+from posegen.experiments.sweep_table import compare_runs
 from posegen.experiments.sweep_work import Stopped, work
 from posegen.training.stepper import Stepper
 
