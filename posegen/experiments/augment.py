@@ -15,6 +15,7 @@ import io
 import json
 import random
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +93,12 @@ def augment(
     }
     _begin(out, made_by, wanted)
     by_name = {one.name: one for one in posed}
+    of_source: defaultdict[str, list[Wanted]] = defaultdict(list)
+    for one in wanted:
+        of_source[one.source].append(one)
     done = 0
     for source in sources:
-        own = [one for one in wanted[done : done + len(wanted)] if one.source == source.name]
+        own = of_source[source.name]
         _make(model, source, own, by_name, out / TRAIN, seed, batch_size)
         done += len(own)
         progress(done, len(wanted))
