@@ -25,7 +25,7 @@ from posegen.config import ComponentOptions
 from posegen.config.parts import build_dataset
 from posegen.core.errors import DataError
 from posegen.core.texts import parse_json, parse_rows, read_text
-from posegen.experiments.reid_data import TRAIN, Namer, Posed, read_posed
+from posegen.experiments.reid_data import TRAIN, Naming, Posed, read_posed
 from posegen.inference.marks import marked
 from posegen.inference.model import PoseTransfer
 from posegen.weights.files import replacing, write_atomically, write_json
@@ -50,7 +50,7 @@ def augment(
     section: ComponentOptions,
     out: Path,
     poses: int | None,
-    namer: Namer,
+    namer: Naming,
     *,
     seed: int = 0,
     batch_size: int = 16,

@@ -225,7 +225,7 @@ def centralised(network: Any, own: Tensor, extra: Tensor, device: torch.device) 
         extra: (N, K, 3, H, W) uint8, each person in K poses.
         device: where.
     """
-    many = features(network, extra.flatten(0, 1), device).unflatten(0, extra.shape[:2])
+    many = features(network, extra.flatten(0, 1), device).view(*extra.shape[:2], -1)
     return functional.normalize(own + many.mean(dim=1), dim=1)
 
 

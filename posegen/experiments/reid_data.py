@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,6 +34,8 @@ TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 _CHUNK = 256
 
 Size = tuple[int, int]
+#: Tells person and camera from a picture's name.
+Naming = Callable[[str], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def official(root: Path) -> bool:
     return (root / TRAIN).is_dir() and (root / QUERY).is_dir() and (root / GALLERY).is_dir()
 
 
-def read_folder(folder: Path, namer: Namer, size: Size, names: Iterable[str] = ()) -> Pictures:
+def read_folder(folder: Path, namer: Naming, size: Size, names: Iterable[str] = ()) -> Pictures:
     """Read a folder's pictures, all or those named, at a size.
 
     Raises:
@@ -153,7 +155,7 @@ def read_folder(folder: Path, namer: Namer, size: Size, names: Iterable[str] = (
 
 
 def read_split(
-    section: ComponentOptions, split: Literal["train", "test"], namer: Namer, size: Size
+    section: ComponentOptions, split: Literal["train", "test"], namer: Naming, size: Size
 ) -> Pictures:
     """Read every picture of a data set's split once, at a size."""
     found = list(build_dataset(section, split).images())

@@ -21,7 +21,7 @@ from posegen.experiments.reid_data import (
     GALLERY,
     QUERY,
     TRAIN,
-    Namer,
+    Naming,
     Pictures,
     Posed,
     Size,
@@ -33,7 +33,7 @@ from posegen.inference.grids import as_tensor
 from posegen.inference.model import PoseTransfer
 
 
-def from_folder(root: Path, namer: Namer, size: Size) -> Material:
+def from_folder(root: Path, namer: Naming, size: Size) -> Material:
     """Read Market-1501 as its authors pack it: queries in a folder of their own."""
     return Material(
         real=_known(read_folder(root / TRAIN, namer, size)),
@@ -42,7 +42,7 @@ def from_folder(root: Path, namer: Namer, size: Size) -> Material:
     )
 
 
-def from_data_set(section: ComponentOptions, namer: Namer, size: Size) -> Material:
+def from_data_set(section: ComponentOptions, namer: Naming, size: Size) -> Material:
     """Read a data set: every picture of the test split is a query, and all are the gallery."""
     tested = read_split(section, "test", namer, size)
     return Material(_known(read_split(section, "train", namer, size)), tested, tested)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class ReidTraining(Config):
     erasing: float = Field(default=0.5, ge=0, le=1, description="how often a part is erased")
 
 
-def _library() -> ModuleType:
+def _library() -> Any:
     try:
         import pytorch_metric_learning.utils.common_functions as functions
         from pytorch_metric_learning import losses, miners, samplers  # noqa: F401 - parts of it
@@ -49,7 +49,7 @@ def _library() -> ModuleType:
             f"posegen reid needs pytorch-metric-learning ({error}); install it: "
             "pip install 'posegen[reid]'."
         ) from None
-    return functions  # type: ignore[no-any-return]
+    return functions
 
 
 def train(
@@ -128,7 +128,7 @@ def train(
 
 def features(network: ReidNetwork, images: Tensor, device: torch.device) -> Tensor:
     """Return unit vectors (N, D) on the CPU of pictures (N, 3, H, W) uint8."""
-    parts = images.split(_CHUNK)
+    parts = torch.split(images, _CHUNK)
     with torch.no_grad():
         return torch.cat([network.embed(part.to(device)).cpu() for part in parts])
 

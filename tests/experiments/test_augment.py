@@ -101,11 +101,11 @@ def test_people_of_the_test_are_left_out(model, tmp_path):
         person, camera = Namer()(name)
         return ("000000" if person == "1000000" else person), camera
 
-    made, left_out = augment(model, PEOPLE, tmp_path / "g", 1, namer)  # type: ignore[arg-type]
+    made, left_out = augment(model, PEOPLE, tmp_path / "g", 1, namer)
     assert left_out == 1
     assert {one.person for one in made} == {"000001", "000002"}
     with pytest.raises(DataError, match="every person"):
-        augment(model, PEOPLE, tmp_path / "n", 1, lambda name: ("a", "1"))  # type: ignore[arg-type]
+        augment(model, PEOPLE, tmp_path / "n", 1, lambda name: ("a", "1"))
 
 
 def test_the_experiment_takes_them_by_the_pictures_they_are_made_of(model, tmp_path):
