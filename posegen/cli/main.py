@@ -16,6 +16,7 @@ import typer
 
 from posegen.cli import (
     animate,
+    augment,
     bench,
     catalogue,
     compare,
@@ -28,9 +29,11 @@ from posegen.cli import (
     motion,
     plugins,
     pose,
+    reid,
     report,
     studio,
     study,
+    sweep,
     train,
     weights,
 )
@@ -48,6 +51,9 @@ app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
+app.command("augment")(augment.augment)
+app.command("reid")(reid.reid)
 app.command("generate")(generate.generate)
 app.command("animate")(animate.animate)
 app.command("studio")(studio.studio)

@@ -162,3 +162,11 @@ def parse_split(name: str) -> str:
     if name not in ("train", "test"):
         raise ConfigError(f"--split {name}: there are train and test.")
     return name
+
+
+def parse_seeds(text: str | None) -> tuple[int, ...]:
+    """Read the numbers of `--seeds`; none where the option is not given."""
+    words = parse_names(text, "--seeds") or []
+    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
+        raise ConfigError(f"--seeds {text}: write different whole numbers: 1,2,3.")
+    return tuple(map(int, words))

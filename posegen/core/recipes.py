@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 
@@ -17,7 +18,10 @@ class Model(ABC):
     Attributes:
         presets: name -> configuration tree. Keep the module free of torch.
         default_preset: the one taken where the user names none.
+        sweeps: name -> what `posegen sweep MODEL-NAME` runs, a tree of the same shape as a sweep's
+            file (see docs/experiments.md), such as the ablations of the model's paper.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
     default_preset: ClassVar[str]
+    sweeps: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})

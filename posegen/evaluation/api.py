@@ -18,8 +18,8 @@ from posegen.core.batches import Batch
 from posegen.core.contracts import PairDataset
 from posegen.core.errors import ConfigError
 from posegen.core.specs import Kind
-from posegen.evaluation.causes import PoseLog
 from posegen.evaluation.asked import check_sizes, images_of, plans_of, saved_in
+from posegen.evaluation.causes import PoseLog
 from posegen.evaluation.evaluator import score
 from posegen.evaluation.metric_run import References
 from posegen.evaluation.plan import Options, Plan

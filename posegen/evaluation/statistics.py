@@ -110,3 +110,44 @@ def paired(a: ArrayLike, b: ArrayLike, direction: str) -> Paired | None:
         losses=losses,
         count=len(first),
     )
+
+
+def crossed(differences: ArrayLike, level: float = 0.95) -> tuple[float, float] | None:
+    """Return the interval of a mean over trainings and pairs, both of which could be others.
+
+    The pairs are the same in every training (rows cross columns), so chance comes from three
+    places: from the training, from the pair, and from both together. With the mean squares of a
+    two-way random-effects model without replication, the variance of the whole mean is
+    (MS_rows + MS_columns - MS_rest) / (S·P), and its degrees of freedom are Satterthwaite's
+    (Searle, Casella and McCulloch, Variance Components, 1992; Satterthwaite, Biometrics Bulletin
+    2(6), 1946). A bootstrap would not do: it has only 27 ways to draw 3 of 3
+    trainings, and its intervals are then far too narrow.
+
+    Args:
+        differences: (S, P) one value per training and pair, all finite; S and P from 1 on.
+        level: how often such an interval holds the true mean.
+
+    Returns:
+        Its two ends. With one training it is the bootstrap's over pairs, and says nothing of other
+        trainings; with one column (a score that has no value per pair), Student's over the
+        trainings. None for a single number.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    rows, columns = values.shape
+    if rows == 1:
+        return interval(values[0], level)
+    from scipy.stats import t  # here, because it takes half a second
+
+    mean = values.mean()
+    of_rows, of_columns = values.mean(axis=1) - mean, values.mean(axis=0) - mean
+    rest = values - mean - of_rows[:, None] - of_columns[None, :]
+    freedom = np.array([rows - 1, columns - 1, (rows - 1) * (columns - 1)], dtype=np.float64)
+    sums = np.array([columns * (of_rows**2).sum(), rows * (of_columns**2).sum(), (rest**2).sum()])
+    squares = np.divide(sums, freedom, out=np.zeros(3), where=freedom > 0)
+    # The difference can be less than one of its parts, by chance; then that part is taken.
+    total = max(squares[0] + squares[1] - squares[2], squares[0], squares[1])
+    shares = np.divide(squares**2, freedom, out=np.zeros(3), where=freedom > 0).sum()
+    if total == 0 or shares == 0:
+        return float(mean), float(mean)
+    half = t.ppf((1 + level) / 2, max(1.0, total**2 / shares)) * np.sqrt(total / values.size)
+    return float(mean - half), float(mean + half)

@@ -72,6 +72,19 @@ METRICS = [
         source="arXiv:1904.03349; tool/calPCKH_market.py of the published PATN code",
     ),
     MetricSpec(
+        name="identity",
+        summary="Similarity of the person under a re-identification network that you name.",
+        target="posegen.evaluation.metrics.identity:Identity",
+        config="posegen.evaluation.metrics.config:IdentityConfig",
+        contract=2,
+        direction="higher",
+        protocol="cosine similarity to the target of the features of a network of `posegen reid`, "
+        "mean over images",
+        value_range=(-1, 1),
+        needs=("a network trained by `posegen reid`",),
+        source="arXiv:1903.07071 for the network",
+    ),
+    MetricSpec(
         name="lpips",
         summary="Learned perceptual distance.",
         target="posegen.evaluation.metrics.lpips:LPIPS",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from posegen.evaluation.statistics import interval, paired
+from posegen.evaluation.statistics import crossed, interval, paired
 
 
 def test_the_interval_is_that_of_a_mean():
@@ -83,3 +83,51 @@ def test_pairs_tell_more_than_two_intervals():
 def test_what_cannot_be_paired():
     assert paired([math.nan, 1.0], [1.0, math.inf], "higher") is None
     assert paired([1.0], [2.0], "higher").interval is None
+
+
+def drawn(random, seeds, pairs, of_seeds, of_pairs, of_both):
+    """Differences around 0: trainings, pairs, and what is of both."""
+    return (
+        random.normal(0, of_seeds, (seeds, 1))
+        + random.normal(0, of_pairs, (1, pairs))
+        + random.normal(0, of_both, (seeds, pairs))
+    )
+
+
+@pytest.mark.parametrize("parts", [(1, 0, 1), (0.1, 1, 1), (0, 1, 0.5), (0.3, 0.3, 2)])
+def test_intervals_over_three_trainings_hold_the_truth_about_as_often_as_they_say(parts):
+    random = np.random.default_rng(5)
+    held = 0
+    for _ in range(600):
+        low, high = crossed(drawn(random, 3, 40, *parts))
+        held += low <= 0 <= high
+    assert held / 600 >= 0.93  # more is possible: where trainings do not differ, it is careful
+
+
+def test_a_bootstrap_over_three_trainings_would_not():
+    # The reason for the formula: every drawing of three trainings of three, as a bootstrap has it.
+    random = np.random.default_rng(5)
+    held = 0
+    for _ in range(600):
+        means = drawn(random, 3, 40, 1, 0, 1).mean(axis=1)
+        low, high = interval(means, resamples=200)
+        held += low <= 0 <= high
+    assert held / 600 < 0.85
+
+
+def test_one_column_gives_students_interval():
+    from scipy.stats import ttest_1samp
+
+    values = np.array([[0.2], [0.5], [0.35]])
+    expected = ttest_1samp(values[:, 0], 0).confidence_interval()
+    assert crossed(values) == pytest.approx((expected.low, expected.high))
+
+
+def test_one_training_gives_the_interval_over_pairs():
+    values = np.random.default_rng(6).normal(size=(1, 50))
+    assert crossed(values) == interval(values[0])
+    assert crossed([[0.5]]) is None
+
+
+def test_what_never_differs_has_no_width():
+    assert crossed(np.zeros((3, 10))) == (0.0, 0.0)

@@ -193,3 +193,14 @@ class KIDConfig(FIDConfig):
     subsets: int = Field(100, ge=1, description="how many subsets are drawn; the score is a mean")
     subset_size: int = Field(1000, ge=2, description="pictures of each side in a subset")
     seed: int = Field(2020, ge=0, description="of the draw")
+
+
+class IdentityConfig(Config):
+    """Options of the `identity` metric."""
+
+    network: Path | None = Field(
+        None, description="a network that `posegen reid` has trained; there is no default one"
+    )
+    against: Literal["target", "source"] = Field(
+        "target", description="the picture that the generated one is compared with"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from posegen.core import Model
+from posegen_patn.sweeps import ABLATION
 
 
 def _discriminators(**options: Any) -> dict[str, Any]:
@@ -101,3 +102,4 @@ class PATN(Model):
         "deepfashion": _DEEPFASHION,
     }
     default_preset: ClassVar[str] = "demo"
+    sweeps: ClassVar[Mapping[str, Mapping[str, Any]]] = {"ablation": ABLATION}

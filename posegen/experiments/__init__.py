@@ -1,0 +1,1 @@
+"""Experiments of many runs: sweeps and their tables, re-identification with generated pictures."""
