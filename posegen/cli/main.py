@@ -153,8 +153,6 @@ def _unforeseen(error: Exception) -> tuple[str, int]:
     if not isinstance(error, OSError) or not error.filename:
         return f"{type(error).__name__}: {error} (--debug shows where)", 1
     path = Path(os.fsdecode(error.filename))
-    if path.suffix == ".tmp" and path.name.startswith("."):
-        path = path.parent  # a file of ours that was to be renamed
     # What the system says where a path that was given cannot be what it is used as.
     wrong = (FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError)
     if isinstance(error, (*wrong, PermissionError)):

@@ -27,6 +27,7 @@ from posegen.core.contracts import PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, TrainingError
 from posegen.core.noise import Noise, derive
 from posegen.core.skeletons import skeleton
+from posegen.core.writing import save_picture
 from posegen.data.augment import Augmentation, draw
 from posegen.data.loading import check_directions, collate, to_batch
 from posegen.evaluation.validation import Validation
@@ -216,7 +217,7 @@ class Trainer:
             self._samples = to_batch(raw, self.encoder, self.process.device)
         output = self.generate(self._samples)
         picture = sample_grid(self._samples, output, skeleton(self.data.skeleton))
-        picture.save(self.run.samples / f"step-{self.stepper.index:08d}.png")
+        save_picture(self.run.samples / f"step-{self.stepper.index:08d}.png", picture)
         self._trackers.picture(self.stepper.index, "samples", as_tensor(picture))
 
     def _build_validation(self) -> Validation | None:

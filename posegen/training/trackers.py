@@ -13,8 +13,8 @@ from torch import Tensor
 from posegen.core.config import Config
 from posegen.core.contracts import Tracker
 from posegen.core.errors import ConfigError
+from posegen.core.writing import write_atomically
 from posegen.training.tracker_config import WandbConfig
-from posegen.weights.files import write_atomically
 
 LINES = "metrics.jsonl"
 
