@@ -29,6 +29,13 @@ def report(
             metavar="COLUMN", help="The score by which pairs are the worst or the best ones."
         ),
     ] = None,
+    allow: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder of pictures or weights that scores.json may name (repeatable).",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     json: Annotated[
         Path | None,
@@ -57,7 +64,7 @@ def report(
     from posegen.reports.subjects import open_subjects
     from posegen.reports.views import as_json
 
-    subjects = open_subjects(paths)
+    subjects = open_subjects(paths, allow or ())
     where = "cpu"
     if gallery:
         from posegen.compute.process import pick_device
