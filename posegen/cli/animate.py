@@ -15,7 +15,9 @@ from posegen.cli.options import (
     SeedOption,
     SetOption,
     WeightsOption,
+    check_output,
     chosen_weights,
+    output_file,
     parse_sampling,
 )
 from posegen.poses import DEFAULT_DETECTOR
@@ -67,6 +69,7 @@ def animate(
     draw: Annotated[
         Path | None,
         typer.Option(
+            callback=output_file,
             metavar="PNG",
             rich_help_panel=_POSES,
             help="Also draw which part of the photo is taken, and the pose in it.",
@@ -105,6 +108,7 @@ def animate(
     from posegen.cli.prepare import open_finder
     from posegen.compute.process import pick_device
     from posegen.core.skeletons import skeleton
+    from posegen.core.writing import save_picture
     from posegen.evaluation.flicker import FlickerMeter
     from posegen.inference import load_model
     from posegen.inference.animation import beside_poses
@@ -114,6 +118,7 @@ def animate(
     from posegen.inference.pose_files import read_pose
     from posegen.poses.smoothing import jitter
 
+    check_output(out, "--out", folder=not out.suffix)
     if out.suffix:
         check_clip(out, fps or 1)
     check_background(background)
@@ -129,8 +134,7 @@ def animate(
     )
     driver = scene.driver
     if draw:
-        draw.parent.mkdir(parents=True, exist_ok=True)
-        scene.drawn(model.skeleton).save(draw)
+        save_picture(draw, scene.drawn(model.skeleton))
     meter = FlickerMeter(scene.track, skeleton(model.skeleton))
     frames = meter.watch(model.frames(scene.picture, scene.source, scene.wanted, seed=seed))
     total = len(scene.track)
@@ -142,9 +146,9 @@ def animate(
         if out.suffix:
             write_clip(out, done, fps or driver.fps, model.mark)
         else:
-            out.mkdir(parents=True, exist_ok=True)
             for number, frame in enumerate(done):
-                frame.save(out / f"{photo.stem}_{number:04d}.png", **marked(model.mark, "PNG"))
+                file = out / f"{photo.stem}_{number:04d}.png"
+                save_picture(file, frame, **marked(model.mark, "PNG"))
     if driver.detected and smooth != "off":
         before, after = jitter(driver.track), jitter(scene.track)
         note(f"Jitter of the poses, in heights per frame²: {before:.4f}, smoothed {after:.4f}.")

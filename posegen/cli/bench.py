@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from posegen.cli.console import print_table, say
+from posegen.cli.options import output_file
 from posegen.core.errors import ConfigError, suggest
+from posegen.core.writing import write_json
 
 #: What can be timed -> its script.
 SCRIPTS = {
@@ -31,7 +33,10 @@ def bench(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="|".join(SCRIPTS), help="What to time.")],
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the result to a file.")
+        Path | None,
+        typer.Option(
+            "--json", callback=output_file, metavar="FILE", help="Write the result to a file."
+        ),
     ] = None,
 ) -> None:
     """Time ours against a plain reference on this machine, side by side.
@@ -51,7 +56,7 @@ def bench(
         raise typer.Exit(done.returncode)
     result = json.loads(done.stdout)
     if json_file:
-        json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(json_file, result)
     known = dict.fromkeys(key for case in result["cases"] for key in case)
     print_table([key for key in known if key not in _SETTINGS], result["cases"])
     facts = (f"{k} {v}" for k, v in result.items() if isinstance(v, str | int | float))

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from posegen.cli import prepare
-from posegen.cli.options import SetOption, SkipBadOption, check_png, data_section
+from posegen.cli.options import (
+    SetOption,
+    SkipBadOption,
+    check_png,
+    data_section,
+    output_file,
+    output_folder,
+)
 
 if TYPE_CHECKING:
     from posegen.data.check.checks import CheckResult
@@ -37,7 +44,11 @@ def check(
     path: Annotated[Path, _FOLDER],
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Also write a page of pictures with their skeletons."),
+        typer.Option(
+            callback=output_file,
+            metavar="FILE",
+            help="Also write a page of pictures with their skeletons.",
+        ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Pictures of each split on it.")] = 24,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
@@ -49,6 +60,7 @@ def check(
     Exit code 0: there is no error (there may be warnings); 1: there is one.
     """
     from posegen.cli.console import note, say, stages
+    from posegen.core.writing import write_text
     from posegen.data.check.checks import check as look
     from posegen.data.check.gallery import gallery
 
@@ -61,8 +73,7 @@ def check(
     else:
         _print_result(result)
     if html:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(gallery(result, str(path), count, seed), encoding="utf-8")
+        write_text(html, gallery(result, str(path), count, seed))
         (note if json else say)(f"Written: {html}")
     if not result.good:
         raise typer.Exit(1)
@@ -94,7 +105,12 @@ def _print_result(result: CheckResult) -> None:
 def pack(
     path: Annotated[Path, _FOLDER],
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to; by default packed/ in the folder.")
+        Path | None,
+        typer.Option(
+            callback=output_folder,
+            metavar="DIR",
+            help="Where to; by default packed/ in the folder.",
+        ),
     ] = None,
     skip_bad: SkipBadOption = False,
     set_: SetOption = None,
@@ -130,7 +146,9 @@ def pack(
 @app.command()
 def export(
     data: Annotated[str, _WHICH],
-    out: Annotated[Path, typer.Argument(metavar="DIR", help="The new folder.")],
+    out: Annotated[
+        Path, typer.Argument(callback=output_folder, metavar="DIR", help="The new folder.")
+    ],
     layout: Annotated[
         Layout, typer.Option(metavar="market1501|deepfashion", help="The layout to write.")
     ] = "market1501",
@@ -165,7 +183,9 @@ def export(
 @app.command()
 def show(
     data: Annotated[str, _WHICH],
-    out: Annotated[Path, typer.Option(metavar="PNG", help="Where to draw them.")],
+    out: Annotated[
+        Path, typer.Option(callback=output_file, metavar="PNG", help="Where to draw them.")
+    ],
     split: Annotated[Split, typer.Option(metavar="train|test", help="Which split.")] = "train",
     count: Annotated[int, typer.Option(min=1, help="How many pairs.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other pairs.")] = 0,
@@ -185,7 +205,9 @@ def show(
 @app.command()
 def sample(
     data: Annotated[str, _WHICH],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where they are written.")],
+    out: Annotated[
+        Path, typer.Option(callback=output_folder, metavar="DIR", help="Where they are written.")
+    ],
     split: Annotated[Split, typer.Option(metavar="train|test", help="Which split.")] = "test",
     index: Annotated[int, typer.Option(min=0, help="Which pair.")] = 0,
     set_: SetOption = None,

@@ -17,12 +17,16 @@ from posegen.cli.options import (
     SetOption,
     SkipBadOption,
     WorkersOption,
+    check_output,
     check_png,
     check_there,
     data_section,
+    output_file,
+    output_folder,
     parse_names,
     parse_sampling,
     parse_split,
+    refuse,
 )
 
 if TYPE_CHECKING:
@@ -131,15 +135,24 @@ def evaluate(
     save: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Keep the generated pictures; those that are there are not made."
+            callback=output_folder,
+            metavar="DIR",
+            help="Keep the generated pictures; those that are there are not made.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write scores.json and scores.csv; else into the run."),
+        typer.Option(
+            callback=output_folder,
+            metavar="DIR",
+            help="Write scores.json and scores.csv; else into the run.",
+        ),
     ] = None,
     grid: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="Also draw some pairs of the split.")
+        Path | None,
+        typer.Option(
+            callback=output_file, metavar="PNG", help="Also draw some pairs of the split."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -184,7 +197,7 @@ def evaluate(
         "pairs": pairs,
     }
     if results is None:
-        _refuse("goes with --results DIR", layout=layout, **files)
+        refuse("goes with --results DIR", layout=layout, **files)
     else:
         of_models = {"RUN": model, "data": data, "save": save, "grid": grid}
         changed = {
@@ -195,7 +208,7 @@ def evaluate(
             "seed": seed or None,
             "samples": None if samples == 1 else samples,
         }
-        _refuse("is not for --results", **of_models, **changed)
+        refuse("is not for --results", **of_models, **changed)
         if layout is None:
             raise ConfigError(
                 f"--results needs --layout, which says how the files are named: "
@@ -204,6 +217,8 @@ def evaluate(
     process = join(device)
     try:
         path = results or model or _latest()
+        if out is None and (path / "config.toml").is_file():
+            check_output(path, "RUN", folder=True)
         with progress(f"scoring {path}") as advance:
             shared |= {"process": process, "on_progress": advance}
             if results is not None:
@@ -227,20 +242,6 @@ def evaluate(
             _report(evaluation, path, out, json)
     finally:
         leave(process)
-
-
-def _refuse(why: str, **options: object) -> None:
-    """Refuse options that belong to the other way of scoring.
-
-    Raises:
-        ConfigError: naming the first one.
-    """
-    from posegen.core.errors import ConfigError
-
-    for name, value in options.items():
-        if value is not None:
-            option = name if name.isupper() else f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{option} {why}; leave one of them out.")
 
 
 def _latest() -> Path:

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from posegen.cli.console import say
-from posegen.cli.options import WeightsArgument, parse_size
+from posegen.cli.options import WeightsArgument, output_file, parse_size
 
 
 def export(
     weights: WeightsArgument,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The file, .onnx or .pt2.")],
+    out: Annotated[
+        Path, typer.Option(callback=output_file, metavar="FILE", help="The file, .onnx or .pt2.")
+    ],
     format: Annotated[
         str, typer.Option(metavar="onnx|torch-export", help="What kind of file.")
     ] = "onnx",

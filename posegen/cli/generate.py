@@ -18,6 +18,8 @@ from posegen.cli.options import (
     SeedOption,
     WeightsOption,
     chosen_weights,
+    output_file,
+    output_folder,
     parse_sampling,
     parse_size,
 )
@@ -47,7 +49,8 @@ def generate(
         list[Path] | None, typer.Option(metavar="JSON", help="A wanted pose (repeatable).")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a picture per pose there.")
+        Path | None,
+        typer.Option(callback=output_folder, metavar="DIR", help="Write a picture per pose there."),
     ] = None,
     grid: Annotated[
         bool,
@@ -75,7 +78,10 @@ def generate(
     clip: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", rich_help_panel=_CLIP, help="Write a .gif, .webp, .apng or .mp4."
+            callback=output_file,
+            metavar="FILE",
+            rich_help_panel=_CLIP,
+            help="Write a .gif, .webp, .apng or .mp4.",
         ),
     ] = None,
     fps: Annotated[

@@ -9,7 +9,6 @@ import logging
 import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,6 +37,7 @@ from posegen.cli import (
     weights,
 )
 from posegen.cli.console import errors, note, tolerate_encodings
+from posegen.compute.failures import sentence
 from posegen.core.errors import PosegenError
 
 app = typer.Typer(
@@ -139,8 +139,8 @@ def run(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        sentence, code = _unforeseen(error)
-        _say_error(sentence)
+        said, code = _unforeseen(error)
+        _say_error(said)
         sys.exit(code)
 
 
@@ -158,13 +158,4 @@ class _Notes(logging.Handler):
 
 def _unforeseen(error: Exception) -> tuple[str, int]:
     """Return the sentence for an error that nothing has foreseen, and the exit code."""
-    if not isinstance(error, OSError) or not error.filename:
-        return f"{type(error).__name__}: {error} (--debug shows where)", 1
-    path = Path(os.fsdecode(error.filename))
-    if path.suffix == ".tmp" and path.name.startswith("."):
-        path = path.parent  # a file of ours that was to be renamed
-    # What the system says where a path that was given cannot be what it is used as.
-    wrong = (FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError)
-    if isinstance(error, (*wrong, PermissionError)):
-        return f"{path}: {error.strerror}; give another path.", 2
-    return f"{path}: {error.strerror}.", 1
+    return sentence(error) or (f"{type(error).__name__}: {error} (--debug shows where)", 1)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from posegen.cli.console import print_json, print_table, say
-from posegen.cli.options import JsonOption
+from posegen.cli.options import JsonOption, output_file, output_folder
 
 app = typer.Typer(help="The library of motions.", no_args_is_help=True)
 
@@ -32,11 +32,18 @@ def list_(json: JsonOption = False) -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which motion.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a clip: .webp, .gif, .apng or .mp4.")
+        Path | None,
+        typer.Option(
+            callback=output_file, metavar="FILE", help="Write a clip: .webp, .gif, .apng or .mp4."
+        ),
     ] = None,
     json: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write its poses, as `posegen generate` reads them."),
+        typer.Option(
+            callback=output_folder,
+            metavar="DIR",
+            help="Write its poses, as `posegen generate` reads them.",
+        ),
     ] = None,
 ) -> None:
     """Draw a motion as a clip, or write its poses as files."""

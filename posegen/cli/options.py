@@ -147,6 +147,48 @@ def check_there(path: Path | None, option: str) -> None:
         raise ConfigError(f"{option} {path}: no such file or folder.")
 
 
+def output_file(param: typer.CallbackParam, value: Path | None) -> Path | None:
+    """The callback of options that name a file to write: whether it can be, before any work."""
+    return _writable(param, value, folder=False)
+
+
+def output_folder(param: typer.CallbackParam, value: Path | None) -> Path | None:
+    """The callback of options that name a folder to write into, see `output_file`."""
+    return _writable(param, value, folder=True)
+
+
+def _writable(param: typer.CallbackParam, value: Path | None, folder: bool) -> Path | None:
+    if value is not None:
+        option = param.opts[0] if param.opts[0].startswith("-") else str(param.metavar)
+        check_output(value, option, folder)
+    return value
+
+
+def check_output(path: Path, option: str, folder: bool) -> None:
+    """Refuse what cannot be written; `folder`: whether files are to be written into it."""
+    from posegen.core.writing import check_writable
+
+    try:
+        check_writable(path, folder)
+    except OSError as error:
+        at = "" if error.filename in (None, str(path)) else f"{error.filename}: "
+        raise ConfigError(
+            f"{option} {path}: cannot be written ({at}{error.strerror}); give another path."
+        ) from None
+
+
+def refuse(why: str, **options: object) -> None:
+    """Refuse options that belong to another way of working.
+
+    Raises:
+        ConfigError: naming the first one.
+    """
+    for name, value in options.items():
+        if value is not None:
+            option = name if name.isupper() else f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} {why}; leave one of them out.")
+
+
 def parse_names(text: str | None, option: str) -> list[str] | None:
     """Split `a,b`; None where the option is not given."""
     if text is None:

@@ -30,6 +30,7 @@ def draw_pairs(
     from posegen.config import ComponentOptions
     from posegen.config.parts import build_dataset, build_encoder
     from posegen.core.skeletons import skeleton
+    from posegen.core.writing import save_picture
     from posegen.data.loading import collate, to_batch
     from posegen.inference.grids import pair_grid, sample_grid
 
@@ -38,15 +39,15 @@ def draw_pairs(
     spread = [len(dataset) * i // count for i in range(count)]
     chosen = spread if seed is None else random.Random(seed).sample(range(len(dataset)), count)
     raw = collate(dataset.__getitems__(chosen), dataset.fields)
-    path.parent.mkdir(parents=True, exist_ok=True)
     encoder = ComponentOptions(name="gaussian") if model is None else model.config.encoder
     device = torch.device("cpu") if model is None else model.device
     batch = to_batch(raw, build_encoder(encoder), device)
     if model is None:
-        pair_grid(batch, skeleton(dataset.skeleton)).save(path)
+        save_picture(path, pair_grid(batch, skeleton(dataset.skeleton)))
         return
     with torch.inference_mode():
-        sample_grid(batch, model.run(batch), skeleton(dataset.skeleton)).save(path)
+        made = model.run(batch)
+    save_picture(path, sample_grid(batch, made, skeleton(dataset.skeleton)))
 
 
 def write_pair(section: ComponentOptions, split: str, index: int, out: Path) -> list[Path]:
@@ -59,20 +60,20 @@ def write_pair(section: ComponentOptions, split: str, index: int, out: Path) -> 
 
     from posegen.config.parts import build_dataset
     from posegen.core.errors import ConfigError
+    from posegen.core.writing import save_picture
     from posegen.inference.pose_files import write_pose
 
     dataset = build_dataset(section, split)  # type: ignore[arg-type]
     if index >= len(dataset):
         raise ConfigError(f"--index {index}: the split has {len(dataset)} pairs, counted from 0.")
     pair = dataset[index]
-    out.mkdir(parents=True, exist_ok=True)
     written = []
     for name, image, keypoints in (
         ("source", pair.source, pair.source_keypoints),
         ("target", pair.target, pair.target_keypoints),
     ):
         picture, pose = out / f"{name}.png", out / f"{name}.json"
-        to_pil_image(image).save(picture)
+        save_picture(picture, to_pil_image(image))
         write_pose(pose, keypoints, dataset.image_size, dataset.skeleton)
         written += [picture, pose]
     return written

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posegen.cli.console import print_json, print_table, say
-from posegen.cli.options import JsonOption, SetOption
+from posegen.cli.options import JsonOption, SetOption, output_folder
 from posegen.core.errors import ConfigError, suggest
 from posegen.core.specs import Kind
 
@@ -100,7 +100,12 @@ def new(
     name: Annotated[str, typer.Argument(help="What users will type, for example my-net.")],
     kind: Annotated[str, typer.Option(help="What the package brings: generator, metric, …")],
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The package's folder; default posegen-NAME.")
+        Path | None,
+        typer.Option(
+            callback=output_folder,
+            metavar="DIR",
+            help="The package's folder; default posegen-NAME.",
+        ),
     ] = None,
 ) -> None:
     """Begin a plugin: write a package that works, with tests, to be made your own."""

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DetectorOption, DeviceOption, PersonOption, SetOption
+from posegen.cli.options import (
+    DetectorOption,
+    DeviceOption,
+    PersonOption,
+    SetOption,
+    output_file,
+    output_folder,
+)
 from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
@@ -23,14 +30,22 @@ def pose(
         Path, typer.Argument(metavar="IMAGE|DIR|VIDEO", help="A picture, a folder, or a video.")
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Write the published annotation CSV.")
+        Path | None,
+        typer.Option(
+            callback=output_file, metavar="CSV", help="Write the published annotation CSV."
+        ),
     ] = None,
     draw: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Draw the poses on the pictures.")
+        Path | None,
+        typer.Option(callback=output_folder, metavar="DIR", help="Draw the poses on the pictures."),
     ] = None,
     json: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write pose files, as `posegen generate` reads them."),
+        typer.Option(
+            callback=output_folder,
+            metavar="DIR",
+            help="Write pose files, as `posegen generate` reads them.",
+        ),
     ] = None,
     json_form: Annotated[
         str,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from posegen.cli.options import DeviceOption, SetOption, parse_size
+from posegen.cli.options import DeviceOption, SetOption, output_folder, parse_size
 from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ app = typer.Typer(
 )
 
 _RAW = typer.Argument(metavar="RAW", help="The download: a folder, or a zip or tar file.")
-_OUT = typer.Argument(metavar="OUT", help="The new folder, or one to go on with.")
+_OUT = typer.Argument(
+    callback=output_folder, metavar="OUT", help="The new folder, or one to go on with."
+)
 _ANNOTATIONS = typer.Option(
     metavar="DIR", help="Published CSV files and lists; what is not there is made."
 )
@@ -96,7 +98,9 @@ def from_folder(
             metavar="PHOTOS", help="A folder with a folder, or a video, of each person; or a video."
         ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new folder.")],
+    out: Annotated[
+        Path, typer.Argument(callback=output_folder, metavar="OUT", help="The new folder.")
+    ],
     detector: Annotated[
         str, typer.Option(metavar="NAME", help="Which pose detector.")
     ] = DEFAULT_DETECTOR,

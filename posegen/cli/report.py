@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posegen.cli.options import DeviceOption
+from posegen.cli.options import DeviceOption, output_file
 
 
 def report(
@@ -17,7 +17,9 @@ def report(
             metavar="PATH…", help="Runs, or folders that `posegen eval` wrote scores.json into."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="HTML", help="The page.")] = Path("report.html"),
+    out: Annotated[
+        Path, typer.Option(callback=output_file, metavar="HTML", help="The page.")
+    ] = Path("report.html"),
     gallery: Annotated[
         int, typer.Option(min=0, help="How many pairs to show; 0: none, and no model is loaded.")
     ] = 24,
@@ -31,15 +33,27 @@ def report(
         Path | None,
         typer.Option(metavar="DIR", help="Also show a user study, see `posegen study`."),
     ] = None,
+    allow: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder of pictures or weights that scores.json may name (repeatable).",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the numbers as JSON.")
+        Path | None,
+        typer.Option(callback=output_file, metavar="FILE", help="Also write the numbers as JSON."),
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the scores as CSV.")
+        Path | None,
+        typer.Option(callback=output_file, metavar="FILE", help="Also write the scores as CSV."),
     ] = None,
     latex: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the scores as a LaTeX table.")
+        Path | None,
+        typer.Option(
+            callback=output_file, metavar="FILE", help="Also write the scores as a LaTeX table."
+        ),
     ] = None,
 ) -> None:
     """Write a page about evaluations: scores, failures, attention, training.
@@ -49,17 +63,14 @@ def report(
     import json as plain
 
     from posegen.cli.console import note, progress
-    from posegen.core.errors import ConfigError
+    from posegen.core.writing import write_text
     from posegen.reports.page import csv_table, latex_table, make_report
     from posegen.reports.studies.folder import Study
     from posegen.reports.studies.scoring import as_json as study_json
     from posegen.reports.subjects import open_subjects
     from posegen.reports.views import as_json
 
-    for option, path in (("--out", out), ("--json", json), ("--csv", csv), ("--latex", latex)):
-        if path is not None and path.is_dir():
-            raise ConfigError(f"{option} {path}: is a folder; give the name of a file.")
-    subjects = open_subjects(paths)
+    subjects = open_subjects(paths, allow or ())
     asked = None if study is None else Study(study)
     where = "cpu"
     if gallery:
@@ -82,8 +93,7 @@ def report(
     if latex is not None:
         written[latex] = latex_table(evaluations)
     for path, text in written.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        write_text(path, text)
         size = f" ({len(text) / 1e6:.1f} MB)" if path == out else ""
         note(f"Written to {path}{size}.")
     for problem in made.problems:

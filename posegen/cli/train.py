@@ -18,6 +18,7 @@ from posegen.cli.options import (
     SkipBadOption,
     WorkersOption,
     data_section,
+    output_folder,
 )
 from posegen.core.errors import ConfigError
 from posegen.core.specs import Kind
@@ -36,7 +37,10 @@ def train(
         str | None, typer.Option(help="Another backbone, all else unchanged.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The run's folder; by default below runs/.")
+        Path | None,
+        typer.Option(
+            callback=output_folder, metavar="DIR", help="The run's folder; by default below runs/."
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, or the latest one.")

@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from posegen.cli.console import note, print_json, print_table, progress, say
-from posegen.cli.options import JsonOption, WeightsArgument, YesOption, parse_size
+from posegen.cli.options import (
+    JsonOption,
+    WeightsArgument,
+    YesOption,
+    output_file,
+    output_folder,
+    parse_size,
+)
 from posegen.core.errors import ConfigError, WeightsError
 
 app = typer.Typer(help="Weights as shareable folders.", no_args_is_help=True)
@@ -181,12 +188,15 @@ def verify(path: WeightsArgument, sha256: Sha256Option = None, json: JsonOption 
 def card(
     path: WeightsArgument,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write it there; else it is printed.")
+        Path | None,
+        typer.Option(
+            callback=output_file, metavar="FILE", help="Write it there; else it is printed."
+        ),
     ] = None,
     name: CardNameOption = None,
 ) -> None:
     """Make the model card of a run or of weights: data, protocol, scores, licence, use."""
-    from posegen.weights.files import write_atomically
+    from posegen.core.writing import write_atomically
     from posegen.weights.push import materials
 
     title = name or Path(path).expanduser().resolve().name
@@ -204,7 +214,9 @@ def convert(
     from_: Annotated[
         str, typer.Option("--from", metavar="FORMAT", help="Its format, e.g. patn-official.")
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The new folder.")],
+    out: Annotated[
+        Path, typer.Option(callback=output_folder, metavar="DIR", help="The new folder.")
+    ],
     encoder: Annotated[
         str | None, typer.Option(help="The pose encoder that it was trained with.")
     ] = None,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from posegen.compute.failures import patience
 from posegen.core.errors import ConfigError
 
 T = TypeVar("T")
@@ -103,7 +105,8 @@ def join(device: str) -> Process:
         torch.cuda.set_device(chosen)
     begins = not dist.is_initialized()
     if begins:
-        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        backend = "nccl" if chosen.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=timedelta(seconds=patience()))
     return Process(chosen, rank, world, began=begins)
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from posegen.core.errors import WeightsError
 from posegen.core.headers import read_header
+from posegen.core.writing import replacing
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -171,8 +172,10 @@ class PretrainedFile:
         )
         if os.environ.get("POSEGEN_OFFLINE", "") not in ("", "0"):
             raise WeightsError(f"{lacking} and POSEGEN_OFFLINE is set; {remedy}")
-        cached.parent.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(self.url, str(cached), self.sha256, progress=False)
+            with replacing(cached) as temporary:
+                torch.hub.download_url_to_file(
+                    self.url, str(temporary), self.sha256, progress=False
+                )
         except (urllib.error.URLError, OSError, RuntimeError) as error:
             raise WeightsError(f"{lacking} and cannot be downloaded ({error}); {remedy}") from error

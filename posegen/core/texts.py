@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import tomllib
 import unicodedata
 from collections.abc import Iterable
@@ -53,7 +54,26 @@ def parse_rows(lines: Iterable[str], **options: Any) -> list[list[str]]:
         raise ValueError(str(error)) from None
 
 
-def _parsed(parse: Any, text: str) -> Any:
+def parse_metrics(text: str | bytes) -> dict[str, float] | None:
+    """Return the finite numbers of a line of a run's log, `step` among them.
+
+    None where there is no step: a line that a killed process did not finish, or that is none of
+    ours.
+    """
+    try:
+        values = _parsed(json.loads, text)
+        found = {k: v for k, v in values.items() if _is_finite(v)}
+        return {**found, "step": int(found["step"])}
+    except (ValueError, LookupError, AttributeError):
+        return None
+
+
+def _is_finite(value: object) -> bool:
+    # Beyond float's range, isfinite of an int is an OverflowError.
+    return isinstance(value, int | float) and abs(value) < 1e300 and math.isfinite(value)
+
+
+def _parsed(parse: Any, text: str | bytes) -> Any:
     try:
         return parse(text)
     except RecursionError:

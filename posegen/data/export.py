@@ -14,7 +14,7 @@ from posegen.core.contracts import PairDataset
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.skeletons import OPENPOSE18
 from posegen.data.config import DeepFashionConfig, Market1501Config, Split
-from posegen.data.files import new_folder, put_lines
+from posegen.data.files import new_data, put_lines
 from posegen.data.image_files import ImageFormat, save_picture
 from posegen.data.tables import PAIR_HEADER
 from posegen.poses.formats.published import ANNOTATION_HEADER, annotation_row
@@ -66,7 +66,7 @@ def export_published(
     counts = {split: min(limit or len(d), len(d)) for split, d in datasets.items()}
     done = 0
     fields: dict[str, None] = {}
-    with new_folder(out) as folder:
+    with new_data(out) as folder:
         config = _CONFIGS[layout](root=folder)
         for split, dataset in datasets.items():
             images = _Images(config.image_folders(split)[0], image_format)

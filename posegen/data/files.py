@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +9,14 @@ from pathlib import Path
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.files import HOLDER, LOCK
 from posegen.core.texts import read_text
+from posegen.core.writing import is_part, new_folder, write_atomically
 
 
 def put(path: Path, content: bytes) -> None:
     """Write a file, unless it is there with this content; it has its name when it is whole."""
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    write_atomically(path, content, durable=False)
 
 
 def put_lines(path: Path, lines: Iterable[str]) -> None:
@@ -35,10 +32,14 @@ def read_lines(path: Path) -> list[str]:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); replace it.") from None
 
 
+def _passing(path: Path) -> bool:
+    return path.name in (LOCK, HOLDER) or is_part(path)
+
+
 def check_new(folder: Path) -> None:
     """Raise ConfigError where a folder is there and holds something."""
     if folder.exists() and (
-        not folder.is_dir() or any(path.name not in (LOCK, HOLDER) for path in folder.iterdir())
+        not folder.is_dir() or any(not _passing(path) for path in folder.iterdir())
     ):
         raise ConfigError(
             f"{folder}: exists and is not an empty folder; give the name of a new one."
@@ -46,19 +47,10 @@ def check_new(folder: Path) -> None:
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill, beside the new one, which gets its name when all went well."""
+def new_data(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill, which gets its name when all went well; see `check_new`."""
     check_new(folder)
-    folder = folder.absolute()  # `.` has no sibling
-    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        if folder.exists():
-            for left in (LOCK, HOLDER):
-                (folder / left).unlink(missing_ok=True)
-            folder.rmdir()
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with new_folder(folder) as made:
+        yield made
+        for left in (LOCK, HOLDER):
+            (folder / left).unlink(missing_ok=True)

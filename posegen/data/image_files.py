@@ -16,6 +16,7 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from posegen.core.errors import DataError
+from posegen.core.writing import save_picture as write_picture
 from posegen.data.pictures import (
     as_rgb,
     is_picture,
@@ -116,9 +117,9 @@ def save_picture(path: Path, image: Tensor, format: ImageFormat) -> None:
     """Write (3, H, W) uint8 RGB as JPEG (quality 95, 4:4:4) or as PNG (exact)."""
     picture = as_picture(image)
     if format == "jpg":
-        picture.save(path, "JPEG", quality=95, subsampling=0)
+        write_picture(path, picture, "JPEG", quality=95, subsampling=0)
     else:
-        picture.save(path, "PNG")
+        write_picture(path, picture)
 
 
 def first_size(folder: Path, files: Iterable[str]) -> tuple[int, int]:

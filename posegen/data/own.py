@@ -14,7 +14,7 @@ from torch import Tensor
 
 from posegen.core.errors import DataError
 from posegen.data.config import Market1501Config, Split
-from posegen.data.files import check_new, new_folder, put_lines
+from posegen.data.files import check_new, new_data, put_lines
 from posegen.data.footage import VIDEO_SUFFIXES, Footage
 from posegen.data.framing import follow, frame_around
 from posegen.data.image_files import ImageFormat, save_picture
@@ -97,7 +97,7 @@ def from_folder(
     people = check_folders(root, out, options.every)
     counts = OwnCounts(people=Counter(dict.fromkeys(people, 0)))
     taken: _Taken = {person: {} for person in people}
-    with new_folder(out) as folder:
+    with new_data(out) as folder:
         work = folder / "pictures"
         work.mkdir()
         for person, footages in people.items():

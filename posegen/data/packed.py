@@ -11,7 +11,6 @@ that was replaced is packed anew. It appears under that name when it is whole.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
@@ -25,6 +24,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from posegen.core.errors import DataError
+from posegen.core.writing import writing
 from posegen.data.config import PublishedConfig, Split
 from posegen.data.image_files import look_at, look_at_all
 from posegen.data.problems import Problem, Problems
@@ -100,10 +100,8 @@ def _key(tables: SplitTables) -> str:
 def _pack(tables: SplitTables, path: Path, problems: Problems, progress: Progress) -> None:
     folder, size, names = tables.folder, tables.image_size, tables.names
     good = torch.ones(len(names), dtype=torch.bool)
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with writing(path) as file:
             file.write(_header(names, size))
             for place, picture in enumerate(look_at_all(folder, names, size)):
                 if isinstance(picture, Problem):
@@ -112,15 +110,11 @@ def _pack(tables: SplitTables, path: Path, problems: Problems, progress: Progres
                 file.write(picture.numpy().tobytes())
                 progress(place + 1, len(names))
             file.write(good.numpy().tobytes())
-        partial.replace(path)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written ({error.strerror}); name a folder with room for it with "
             "`--set data.cache=DIR`, or leave that out."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def _header(names: Sequence[str], size: tuple[int, int]) -> bytes:

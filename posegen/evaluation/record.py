@@ -86,7 +86,7 @@ def write(evaluation: Evaluation, folder: Path) -> list[Path]:
     Raises:
         ValueError: where the values per image are not one per pair, or a score is NaN.
     """
-    from posegen.weights.files import write_atomically
+    from posegen.core.writing import write_atomically
 
     values = _table(evaluation).encode(**_ENCODING)
     scores = json.dumps(to_json(evaluation), indent=2, allow_nan=False) + "\n"

@@ -24,9 +24,9 @@ from torch import Tensor
 from posegen.core.batches import Batch
 from posegen.core.errors import DataError
 from posegen.core.files import open_regular
+from posegen.core.writing import write_atomically, write_json
 from posegen.data.pictures import opened
 from posegen.evaluation.results.files import RECORD, stem
-from posegen.weights.files import write_atomically, write_json
 
 #: The key of a picture's text that has the digest of its pair.
 _PAIR = "posegen-pair"

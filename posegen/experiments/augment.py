@@ -25,10 +25,10 @@ from posegen.config import ComponentOptions
 from posegen.config.parts import build_dataset
 from posegen.core.errors import DataError
 from posegen.core.texts import parse_json, parse_rows, read_text
+from posegen.core.writing import replacing, write_atomically, write_json
 from posegen.experiments.reid_data import TRAIN, Naming, Posed, read_posed
 from posegen.inference.marks import marked
 from posegen.inference.model import PoseTransfer
-from posegen.weights.files import replacing, write_atomically, write_json
 
 RECORD, LIST = "augment.json", "generated.csv"
 _HEAD = ["file", "person", "camera", "source", "pose"]

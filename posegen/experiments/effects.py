@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from posegen.core.writing import write_atomically
 from posegen.evaluation.grid import ARROWS, DASH, decimals
-from posegen.weights.files import write_atomically
 
 Interval = tuple[float, float] | None
 

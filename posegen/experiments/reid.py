@@ -23,13 +23,13 @@ from torch.nn import functional
 from posegen.core.config import Config
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.texts import parse_json, read_text
+from posegen.core.writing import write_json
 from posegen.evaluation.metrics.reid_network import save_network
 from posegen.evaluation.statistics import crossed
 from posegen.experiments.effects import Effect, Table
 from posegen.experiments.reid_data import Pictures, fraction_of
 from posegen.experiments.reid_score import rank
 from posegen.experiments.reid_train import ReidTraining, features, train
-from posegen.weights.files import write_json
 
 #: The rows of the table; the first is the baseline.
 REAL, GENERATED = "real", "real + generated"

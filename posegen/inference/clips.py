@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from posegen.core.errors import ConfigError, DataError, PosegenError
+from posegen.core.writing import replacing
 from posegen.inference.marks import marked
-from posegen.weights.files import replacing
 
 #: The most that a GIF shows: its clock counts hundredths of a second, and viewers slow down what
 #: lasts less than two.
@@ -62,7 +62,6 @@ def write_clip(path: Path, frames: Iterable[Image.Image], fps: float, mark: str 
     first = next(rest, None)
     if first is None:
         raise DataError(f"{path}: there is no picture to write.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         WRITERS[path.suffix.lower()](temporary, itertools.chain([first], rest), fps, mark)
 

@@ -32,11 +32,11 @@ from posegen.core.fields import FieldKind
 from posegen.core.noise import Noise
 from posegen.core.skeletons import skeleton
 from posegen.core.specs import Kind
+from posegen.core.writing import replacing
 from posegen.inference.export_formats import FORMATS
 from posegen.inference.folding import folded
 from posegen.inference.model import PoseTransfer
 from posegen.plugins import registry
-from posegen.weights.files import replacing
 
 Inputs = Literal["maps", "keypoints"]
 
@@ -116,7 +116,6 @@ def export_model(
     original = _Graph(model, model.generator, size, inputs)
     examples = [_example(network, task, count) for count in _BATCHES]
     about = _about(model, size, inputs)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, _quiet():
         program = _traced(network, examples[1], model.config.model)
         FORMATS[format].write(temporary, program, about, opset)

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from posegen.compute.failures import within_memory
 from posegen.config import Precision, sampling_of
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.config import Config
@@ -104,11 +105,15 @@ class PoseTransfer:
         Raises:
             ConfigError: for an option that the method does not have; and where the batch lacks what
                 a network reads.
+            PosegenError: where memory is lacking, with how many would fit.
         """
-        names = batch.names or [""] * len(batch)
-        return self.method.sample(
-            self._networks, batch, Noise(seed, names, self.device), self._sampling(sampling)
-        )
+        options = self._sampling(sampling)
+
+        def sample(given: Batch) -> GeneratorOutput:
+            noise = Noise(seed, given.names or [""] * len(given), self.device)
+            return self.method.sample(self._networks, given, noise, options)
+
+        return within_memory(batch, sample, self.device)
 
     def __call__(self, batch: Batch, *, seed: int = 0, **sampling: Any) -> GeneratorOutput:
         """Return `run(batch)`: images in [-1, 1], and in `aux` what the network shows beside."""

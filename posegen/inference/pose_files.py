@@ -20,10 +20,10 @@ from torch import Tensor
 from posegen.core.errors import DataError
 from posegen.core.skeletons import Skeleton, skeleton
 from posegen.core.texts import parse_json, read_text
+from posegen.core.writing import write_json
 from posegen.poses.conversions import convert
 from posegen.poses.formats import read_poses
 from posegen.poses.formats.common import LARGEST
-from posegen.weights.files import write_json
 
 
 @dataclass(frozen=True)

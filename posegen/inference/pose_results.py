@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from posegen.core.skeletons import skeleton
+from posegen.core.writing import save_picture, write_json
 from posegen.data.posing import Posed
 from posegen.inference.pose_files import write_pose
 from posegen.poses.draw import draw_pose_on
 from posegen.poses.formats.openpose import openpose_content
 from posegen.poses.formats.published import AnnotationWriter
-from posegen.weights.files import write_json
 
 #: Forms of pose files that are written.
 FORMS = ("posegen", "openpose", "openpose-fractions")
@@ -83,7 +83,7 @@ class PoseResults:
         height, width = posed.image.shape[1:]
         if self._draw:
             sheet = draw_pose_on(posed.image, posed.keypoints, self._layout)
-            sheet.save(self._place(self._draw, posed.name, ".png"))
+            save_picture(self._place(self._draw, posed.name, ".png"), sheet)
         if not posed.keypoints[:, 2].any():
             self.without.append(posed.name)
             return
@@ -105,5 +105,4 @@ class PoseResults:
         path = (folder / name).with_suffix(suffix)
         if self._places.setdefault(path, name) != name:
             path = folder / f"{name}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
         return path

@@ -12,6 +12,7 @@ from torch import Tensor
 from posegen.core.batches import Batch, GeneratorOutput
 from posegen.core.skeletons import skeleton
 from posegen.core.texts import one_form
+from posegen.core.writing import save_picture
 from posegen.inference.animation import beside_pose
 from posegen.inference.clips import larger
 from posegen.inference.given import PoseLike
@@ -112,9 +113,8 @@ class Results:
 
     def _save(self, picture: Image.Image, name: str) -> None:
         assert self._out is not None
-        self._out.mkdir(parents=True, exist_ok=True)
         path = self._out / f"{self._source.stem}_{name}.png"
-        picture.save(path, **marked(self._model.mark, "PNG"))
+        save_picture(path, picture, **marked(self._model.mark, "PNG"))
         self.written.append(path)
 
     def _sheet(self) -> Image.Image:

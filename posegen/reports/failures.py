@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from posegen.core.specs import BASELINE
 from posegen.evaluation.causes import groups, mean_of
 from posegen.evaluation.grid import DASH, decimals
-from posegen.evaluation.result import BASELINE
 from posegen.reports.subjects import Section
 
 #: The part of all pairs that counts as the worst.

@@ -18,6 +18,7 @@ from posegen.core.errors import DataError, PosegenError
 from posegen.core.skeletons import OPENPOSE18, skeleton
 from posegen.data.image_files import as_picture
 from posegen.poses.draw import draw_pose
+from posegen.reports.allowed import check_allowed
 from posegen.reports.subjects import Section, Subject
 
 if TYPE_CHECKING:
@@ -89,6 +90,9 @@ class Opened:
     made_by: tuple[PoseTransfer, PairDataset] | None = None
 
 
+#: What of a subject says where its pictures are.
+_PATHS = ("path", "data", "targets", "sources", "annotations", "pairs")
+
 #: Most frames of a clip: enough to see a step, and quick for wide networks too.
 _FRAMES = 16
 
@@ -124,7 +128,13 @@ def open_pictures(subject: Subject, device: str) -> Opened:
     Raises:
         PosegenError: where it is gone, or no longer what was scored.
     """
-    is_model = subject.evaluation.subject.get("kind") == "model"
+    about = subject.evaluation.subject
+    is_model = about.get("kind") == "model"
+    found = {"path"} if is_model and subject.run is not None else set()
+    named = {name: about[name] for name in _PATHS if about.get(name) and name not in found}
+    if isinstance(data := named.get("data"), dict):
+        named["data"] = {k: v for k, v in data.items() if k not in ("name", "split")}
+    check_allowed(named, subject.allowed, subject.path)
     return _of_model(subject, device) if is_model else _of_results(subject)
 
 

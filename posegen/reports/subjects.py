@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from posegen.core.errors import ConfigError, DataError
+from posegen.core.texts import parse_json, parse_metrics, parse_toml, read_text
 from posegen.evaluation.pairing import shared_pairs
 from posegen.evaluation.record import JSON_NAME, read
 from posegen.evaluation.result import Evaluation, ProtocolScores
+from posegen.reports.allowed import check_allowed
 
 
 @dataclass(frozen=True)
@@ -24,42 +25,38 @@ class Subject:
         path: the folder of its scores.
         evaluation: the scores.
         run: the run's folder, or None where the subject is no run or its folder is gone.
+        allowed: folders that the scores may name.
     """
 
     label: str
     path: Path
     evaluation: Evaluation
     run: Path | None
+    allowed: Sequence[Path] = ()
 
     def environment(self) -> Mapping[str, Any]:
         """Return what the run ran on; empty where nothing says so."""
         try:
-            return dict(json.loads(self._text("environment.json")))
+            return dict(parse_json(self._text("environment.json")))
         except (ValueError, TypeError):
             return {}
 
     def config(self) -> Mapping[str, Any]:
         """Return the run's configuration; empty where there is none."""
         try:
-            return tomllib.loads(self._text("config.toml"))
-        except tomllib.TOMLDecodeError:
+            return parse_toml(self._text("config.toml"))
+        except ValueError:
             return {}
 
     def log(self) -> list[dict[str, float]]:
         """Return the lines of the run's log, each with its `step`; empty where there is none."""
-        lines = []
-        for line in self._text("metrics.jsonl").splitlines():
-            try:
-                values = json.loads(line)
-            except ValueError:
-                continue  # a line that a killed process did not finish
-            lines.append({k: float(v) for k, v in values.items() if isinstance(v, int | float)})
-        return [line for line in lines if "step" in line]
+        lines = map(parse_metrics, self._text("metrics.jsonl").splitlines())
+        return [line for line in lines if line]
 
     def _text(self, name: str) -> str:
         try:
-            return "" if self.run is None else (self.run / name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            return "" if self.run is None else read_text(self.run / name)
+        except (OSError, ValueError):
             return ""
 
 
@@ -98,8 +95,12 @@ class Section:
                     yield number, subject, protocol
 
 
-def open_subjects(paths: Sequence[Path]) -> list[Subject]:
+def open_subjects(paths: Sequence[Path], allow: Sequence[Path] = ()) -> list[Subject]:
     """Read the scores in folders of runs or results, or from `scores.json` files.
+
+    Args:
+        paths: the folders, or the files.
+        allow: folders that a `scores.json` may name, beside `paths` and what is below them.
 
     Raises:
         ConfigError: for a path that is given twice, or a folder without scores.
@@ -108,7 +109,7 @@ def open_subjects(paths: Sequence[Path]) -> list[Subject]:
     folders = [path.parent if path.is_file() else path for path in paths]
     labels = _labels(folders)
     return [
-        _open(path, folder, label)
+        _open(path, folder, label, [*folders, *allow])
         for path, folder, label in zip(paths, folders, labels, strict=True)
     ]
 
@@ -129,15 +130,22 @@ def sections(subjects: Sequence[Subject]) -> list[Section]:
     return grouped
 
 
-def _open(path: Path, folder: Path, label: str) -> Subject:
+def _open(path: Path, folder: Path, label: str, allowed: Sequence[Path]) -> Subject:
     if not path.exists():
         raise DataError(f"{path}: no such run, folder or {JSON_NAME}.")
     if path.is_dir() and not (path / JSON_NAME).is_file():
         raise ConfigError(f"{path}: no {JSON_NAME} in it; run `{_command(path)}` first.")
     evaluation = read(path)
-    candidates = [folder, Path(evaluation.subject.get("path") or folder)]
-    run = next((place for place in candidates if (place / "config.toml").is_file()), None)
-    return Subject(label, folder, evaluation, run)
+    run = folder if (folder / "config.toml").is_file() else None
+    if run is None and (named := evaluation.subject.get("path")):
+        with suppress(DataError):  # what is not allowed is not looked at
+            check_allowed(named, allowed, folder)
+            run = Path(named) if (Path(named) / "config.toml").is_file() else None
+    subject = Subject(label, folder, evaluation, run, allowed)
+    if run == folder:  # a run is the user's own, and so is the data that it was trained on
+        root = subject.config().get("data", {}).get("root")
+        subject = replace(subject, allowed=[*allowed, *([Path(root)] if root else [])])
+    return subject
 
 
 def _command(folder: Path) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
 from posegen.core.errors import DataError
+from posegen.core.texts import parse_metrics
 from posegen.studio.models import Models
 from posegen.training.run import Run
 from posegen.training.trackers import LINES
@@ -55,7 +54,7 @@ class Watch:
             "name": self._run.path.resolve().name,
             "place": start + len(data),
             "anew": anew,
-            "lines": [line for text in data.splitlines() if (line := _numbers(text))],
+            "lines": [line for text in data.splitlines() if (line := parse_metrics(text))],
             "samples": self._samples(),
             "weights": self._run.weights.is_dir(),
         }
@@ -80,14 +79,3 @@ class Watch:
             WeightsError, PluginError, ConfigError: where they cannot be loaded.
         """
         return self._models.newest(str(self._run.path))
-
-
-def _numbers(text: bytes) -> dict[str, float]:
-    """Return the finite numbers of a line; none where it has no step."""
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return {}
-    if not isinstance(values, dict) or "step" not in values:
-        return {}
-    return {k: v for k, v in values.items() if isinstance(v, int | float) and math.isfinite(v)}

@@ -28,9 +28,10 @@ from posegen.compute.process import Process
 from posegen.core.errors import WeightsError
 from posegen.core.files import read_regular
 from posegen.core.pretrained import read_tensors
+from posegen.core.writing import new_folder, write_json
 from posegen.training.stepper import Stepper
 from posegen.weights.bundle import file_digest, is_safe
-from posegen.weights.files import write_json, write_tensors
+from posegen.weights.files import write_tensors
 from posegen.weights.folder import fill
 
 _PREFIX = "step-"
@@ -50,16 +51,13 @@ def save(folder: Path, stepper: Stepper, keep: int) -> Path:
         return final
     others = process.gather(_buffers(stepper))[1:] if process.distributed else []
     if process.is_main:
-        temporary = folder / f".{final.name}.{os.getpid()}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        _write(temporary, stepper)
-        for rank, buffers in enumerate(others, start=1):
-            if buffers:
-                write_tensors(temporary / f"buffers-{rank}.safetensors", buffers)
-        _write_state(temporary, stepper)
-        shutil.rmtree(final, ignore_errors=True)  # what is left of one that is not whole
-        temporary.rename(final)
+        with new_folder(final) as made:
+            _write(made, stepper)
+            for rank, buffers in enumerate(others, start=1):
+                if buffers:
+                    write_tensors(made / f"buffers-{rank}.safetensors", buffers)
+            _write_state(made, stepper)
+            shutil.rmtree(final, ignore_errors=True)  # what is left of one that is not whole
         _sync_folder(folder)
         for old in complete(folder)[:-keep]:
             shutil.rmtree(old, ignore_errors=True)

@@ -27,6 +27,7 @@ from posegen.core.contracts import PairDataset, PoseEncoder
 from posegen.core.errors import ConfigError, TrainingError
 from posegen.core.noise import Noise, derive
 from posegen.core.skeletons import skeleton
+from posegen.core.writing import save_picture
 from posegen.data.augment import Augmentation, draw
 from posegen.data.loading import check_directions, collate, to_batch
 from posegen.evaluation.validation import Validation
@@ -34,6 +35,7 @@ from posegen.inference.grids import as_tensor, sample_grid
 from posegen.training import checkpoint
 from posegen.training.display import Display, Status, memory_gib
 from posegen.training.initial import start_from
+from posegen.training.memory import step_in_memory
 from posegen.training.optimizers import learning_rate_factor
 from posegen.training.progress import Meter, OnStep, stop_signals
 from posegen.training.randomness import PairSampler
@@ -113,7 +115,7 @@ class Trainer:
         """Train to the last step, or until Ctrl-C or SIGTERM; save in either case.
 
         Raises:
-            TrainingError: for a loss that is not finite; what was saved before stays.
+            TrainingError: for a loss that is not finite, or for want of memory.
         """
         training, total = self.config.training, self.config.training.total_steps
         self._trackers.start(self.stepper.index, self.config.tree(), display.note)
@@ -148,10 +150,10 @@ class Trainer:
         """Do a step; where networks are compiled, say so at the first one."""
         training = self.config.training
         if self._warm or not (training.compile or training.cuda_graphs):
-            return self.stepper.step(batch)
+            return step_in_memory(self.stepper, batch)
         display.note("Compiling the networks: the first step takes minutes.")
         start = time.perf_counter()
-        terms = self.stepper.step(batch)
+        terms = step_in_memory(self.stepper, batch)
         display.note(f"Compiled after {time.perf_counter() - start:.0f} seconds.")
         self._warm = True
         return terms
@@ -218,7 +220,7 @@ class Trainer:
             self._samples = to_batch(raw, self.encoder, self.process.device)
         output = self.generate(self._samples)
         picture = sample_grid(self._samples, output, skeleton(self.data.skeleton))
-        picture.save(self.run.samples / f"step-{self.stepper.index:08d}.png")
+        save_picture(self.run.samples / f"step-{self.stepper.index:08d}.png", picture)
         self._trackers.picture(self.stepper.index, "samples", as_tensor(picture))
 
     def _build_validation(self) -> Validation | None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import platform
-import shutil
 import sys
 from datetime import datetime
 from importlib.metadata import distributions
@@ -28,7 +27,7 @@ import torch
 from posegen.config import ExperimentConfig, experiment, read_toml, title_of
 from posegen.core.errors import ConfigError
 from posegen.core.files import HOLDER, LOCK
-from posegen.weights.files import write_atomically, write_json
+from posegen.core.writing import clear_parts, is_part, write_atomically, write_json
 
 CONFIG = "config.toml"
 
@@ -62,11 +61,7 @@ class Run:
     def begin(self, config: ExperimentConfig) -> None:
         """Make the folder ready to train in: new, or freed of what a killed process left."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for left in list(self.path.rglob(".*.tmp")):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+        clear_parts(self.path, below=True)
         # First of all: with it, a run that is killed in the next moment can be resumed.
         text = f"# Made by posegen train.\n{tomli_w.dumps(config.tree())}"
         write_atomically(self.path / CONFIG, text.encode())
@@ -93,7 +88,7 @@ class Run:
 
 def _real(folder: Path) -> list[Path]:
     passing = (LOCK, HOLDER)
-    return [p for p in folder.iterdir() if not (p.name.endswith(".tmp") or p.name in passing)]
+    return [p for p in folder.iterdir() if not (is_part(p) or p.name in passing)]
 
 
 def default_path(config: ExperimentConfig, root: Path = Path("runs")) -> Path:

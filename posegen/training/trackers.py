@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from uuid import uuid4
 
 from torch import Tensor
@@ -13,8 +19,9 @@ from torch import Tensor
 from posegen.core.config import Config
 from posegen.core.contracts import Tracker
 from posegen.core.errors import ConfigError
+from posegen.core.texts import parse_metrics
+from posegen.core.writing import write_atomically
 from posegen.training.tracker_config import WandbConfig
-from posegen.weights.files import write_atomically
 
 LINES = "metrics.jsonl"
 
@@ -25,21 +32,23 @@ class JsonLines(Tracker):
     def __init__(self, config: Config, run: Path) -> None:
         super().__init__(config, run)
         self._path = run / LINES
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
 
     def start(self, step: int, facts: Mapping[str, Any]) -> None:
         """Open the file, and drop what a killed process logged beyond `step`."""
         if self._path.exists():
-            lines = self._path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if _step_of(line) <= step]
-            write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
-        self._file = self._path.open("a", encoding="utf-8")
+            lines = self._path.read_bytes().splitlines(keepends=True)
+            kept = [
+                line for line in lines if (found := parse_metrics(line)) and found["step"] <= step
+            ]
+            write_atomically(self._path, b"".join(kept))
+        # Without a buffer: what a full disk did not take must not come up again at the end.
+        self._file = self._path.open("ab", buffering=0)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write a line, at once readable by others."""
         assert self._file is not None
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
+        self._file.write(json.dumps({"step": step, **values}).encode() + b"\n")
 
     def picture(self, step: int, name: str, image: Tensor) -> None:
         """Leave it out: sample grids are files of the run anyway."""
@@ -50,42 +59,56 @@ class JsonLines(Tracker):
             self._file.close()
 
 
-def _step_of(line: str) -> float:
-    """Return the step of a line; infinity for one that a killed process did not finish."""
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")
-
-
 class TensorBoard(Tracker):
-    """Event files in the run's folder `tensorboard`."""
+    """Event files in the run's folder `tensorboard`.
+
+    Written here and now, where an error is this tracker's; torch's writer has a thread, which
+    prints a traceback of a full disk and writes nothing any more.
+    """
 
     def __init__(self, config: Config, run: Path) -> None:
         super().__init__(config, run)
         self._folder = run / "tensorboard"
-        self._events: Any = None
+        self._file: FileIO | None = None
 
     def start(self, step: int, facts: Mapping[str, Any]) -> None:
-        """Open the files; TensorBoard itself leaves out what is beyond `step`."""
-        # Imported here: it takes a second, and only training writes events.
-        from torch.utils.tensorboard.writer import SummaryWriter
+        """Open a new file; TensorBoard itself leaves out what others have beyond `step`."""
+        from tensorboard.compat.proto.event_pb2 import SessionLog
 
-        self._events = SummaryWriter(str(self._folder), purge_step=step + 1 if step else None)  # type: ignore[no-untyped-call]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
+        self._file = (self._folder / name).open("ab", buffering=0)
+        self._write(file_version="brain.Event:2")
+        if step:
+            self._write(step=step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Log numbers."""
+        from torch.utils.tensorboard.summary import scalar
+
         for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+            self._write(step=step, summary=scalar(name, value))  # type: ignore[no-untyped-call]
 
     def picture(self, step: int, name: str, image: Tensor) -> None:
         """Log a picture."""
-        self._events.add_image(name, image, step)
+        # Imported here: it takes a second, and only training writes events.
+        from torch.utils.tensorboard.summary import image as summary
+
+        self._write(step=step, summary=summary(name, image, dataformats="CHW"))  # type: ignore[no-untyped-call]
+
+    def _write(self, **content: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        record = io.BytesIO()  # whole in one write: a full disk leaves no half of it in a buffer
+        RecordWriter(record).write(Event(wall_time=time.time(), **content).SerializeToString())
+        assert self._file is not None
+        self._file.write(record.getvalue())
 
     def close(self) -> None:
-        """Close the files."""
-        if self._events is not None:
-            self._events.close()
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
 
 
 class WeightsAndBiases(Tracker):
@@ -175,5 +198,7 @@ class Trackers:
                 act(tracker)
             except Exception as error:
                 self._trackers.remove(tracker)
+                with suppress(Exception):
+                    tracker.close()
                 name = type(tracker).__name__
                 self._note(f"The tracker {name} failed and is left out from now on: {error}")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from posegen.config import ValidationConfig
-from posegen.weights.files import write_json
+from posegen.core.writing import write_json
 
 #: In the folder of the best weights: which step they are of, and how good they were.
 SCORE = "best.json"

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from posegen.core.errors import WeightsError
+from posegen.core.writing import replacing
 from posegen.weights.description import CONFIG, TENSORS
-from posegen.weights.files import replacing
 
 CARD, SCORES, LICENCE, PICTURES = "README.md", "scores.json", "LICENSE", "pictures"
 

@@ -4,7 +4,7 @@
         weights/
             <digest>/         a shared folder; its name is the digest of what is in it
             <digest>.json     what it is called, and where it was pulled from
-            .new-…/           what a pull is at work on
+            .pull.…           what a pull is at work on
 
 A folder comes to its name by renaming, when it is whole and checked; so whatever has such a name
 can be used. The same weights from several places are kept once. The cache is locked while names
@@ -17,10 +17,8 @@ import logging
 import os
 import re
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,18 +26,16 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, Field, ValidationError
 
 from posegen.core.errors import WeightsError, suggest
+from posegen.core.writing import workplace, write_json
 from posegen.plugins import catalogue
 from posegen.plugins.entries import WeightsEntry
 from posegen.weights.bundle import content_digest, file_digest
 from posegen.weights.description import TENSORS
-from posegen.weights.files import write_json
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 #: Seconds to wait for another process; it may be computing the digest of a large folder.
 _PATIENCE = 120
-#: Seconds after which nobody can still be at work on a pull; a download may take six hours.
-_ABANDONED = 24 * 3600
 
 _log = logging.getLogger(__name__)
 
@@ -205,14 +201,8 @@ def _find_named(name: str) -> Path:
 @contextmanager
 def working() -> Iterator[Path]:
     """Yield a new folder in the cache, which is gone at the end."""
-    root = cache_folder()
-    root.mkdir(parents=True, exist_ok=True)
-    for left in root.glob(".new-*"):
-        with suppress(OSError):  # another process may clear it as well
-            if left.stat().st_mtime < time.time() - _ABANDONED:
-                shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=root) as folder:
-        yield Path(folder)
+    with workplace(cache_folder() / "pull") as folder:
+        yield folder
 
 
 @contextmanager

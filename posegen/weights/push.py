@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from posegen.core.errors import ConfigError, WeightsError
+from posegen.core.writing import workplace, write_atomically, write_json
 from posegen.plugins.entries import licence_expression
 from posegen.weights import hub
 from posegen.weights.bundle import CARD, PICTURES, SCORES, file_digest, pack, shared_files
 from posegen.weights.cache import NAME, find
 from posegen.weights.card import Evaluation, card, read_scores
 from posegen.weights.description import CONFIG, TENSORS, WeightsConfig, tensors_of
-from posegen.weights.files import write_atomically, write_json
 from posegen.weights.folder import open_weights, save_weights, shared_digest
 from posegen.weights.pull import check_name
 
@@ -131,10 +131,8 @@ def push(
     name = _name(name, to, repository or target.name)
     found = materials(path)
     # Beside a new folder, so that it can come there by renaming.
-    beside = None if repository else target.absolute().parent
-    if beside:
-        beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".posegen-", dir=beside) as temporary:
+    work = tempfile.TemporaryDirectory() if repository else workplace(target)
+    with work as temporary:
         bundle = Path(temporary) / name
         config = _assemble(found, bundle, licence, stored)
         made = materials(bundle)

@@ -54,7 +54,7 @@ def test_pictures_that_are_gone_are_said(
     ("words", "sentence"),
     [
         (["nothing"], "nothing: no such run, folder or scores.json."),
-        ([".", "--out", "."], "--out .: is a folder; give the name of a file."),
+        ([".", "--out", "."], "--out .: cannot be written (is a folder); give another path."),
         (
             ["."],
             "no scores.json in it; run `posegen eval --results . --layout NAME --out .` first.",

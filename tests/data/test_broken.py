@@ -207,7 +207,7 @@ def test_a_sentence_names_the_file_and_the_row(market: Any, name: str, cache: st
     assert sentence.startswith(str(market.config.root))
     assert sentence.endswith(".")
     assert "\n" not in sentence
-    assert not list(config.root.glob("packed/*.partial*"))
+    assert not list(config.root.glob("packed/.*"))
 
 
 @pytest.mark.parametrize("cache", [None, "auto"])

@@ -7,6 +7,7 @@ import torch
 
 from posegen.compute.process import Process
 from posegen.core import Batch, DataError
+from posegen.core.writing import PART
 from posegen.data.loading import to_uint8
 from posegen.evaluation.results.files import RECORD
 from posegen.evaluation.saved import SavedImages
@@ -90,7 +91,7 @@ def test_pictures_made_by_something_else_are_refused(tmp_path, change, words):
 
 def test_what_a_killed_run_leaves_does_not_block_the_folder(tmp_path):
     SavedImages(tmp_path / "kept", MADE, to_uint8)
-    (tmp_path / "kept" / f".{RECORD}.17.tmp").write_text("{")
+    (tmp_path / "kept" / f".{RECORD}.17{PART}").mkdir()
     SavedImages(tmp_path / "kept", {**MADE, "seed": 1}, to_uint8)
     assert json.loads((tmp_path / "kept" / RECORD).read_text())["seed"] == 1
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -361,9 +362,48 @@ def test_the_gallery_s_scores_are_of_one_protocol(trained, protocol, tmp_path):
     other = protocol({"patn": 9.0}, evaluation.names, "patn-2019", "market1501", columns)
     both = [evaluation.protocols[0], other]
     write(Evaluation(evaluation.subject, evaluation.names, both, 1.0), tmp_path)
-    html = make_report(open_subjects([tmp_path]), gallery=3, by="mask-ssim").html
+    html = make_report(open_subjects([tmp_path], [trained]), gallery=3, by="mask-ssim").html
     for attributes, _ in Page(html).all("li"):
         if attributes.get("class") == "card":
             values = json.loads(attributes["data-values"])
             assert len(values) == 2
             assert min(values.values()) > 8
+
+
+def rewritten(folder, to, **changes):
+    """The scores of a folder in another, with another subject."""
+    evaluation = read(folder)
+    subject = {**evaluation.subject, **changes}
+    write(Evaluation(subject, evaluation.names, evaluation.protocols, 1.0), to)
+    return to
+
+
+def test_folders_that_scores_name_are_read_where_the_user_names_them_too(results, tmp_path):
+    scores = rewritten(results, tmp_path / "sent")
+    made = make_report(open_subjects([scores]), gallery=3)
+    assert "which nobody has allowed; if it is what you want" in made.problems[0]
+    assert not Page(made.html).all("img")
+    made = make_report(open_subjects([scores], [results]), gallery=3)
+    assert not made.problems
+    assert Page(made.html).all("img")
+
+
+def test_data_and_links_of_others_are_not_followed(trained, results, tmp_path):
+    scores = rewritten(trained, tmp_path / "a", data={"name": "market1501", "root": str(results)})
+    assert "nobody has allowed" in make_report(open_subjects([scores]), gallery=3).problems[0]
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "link").symlink_to(results)
+    scores = rewritten(results, tmp_path / "b", path=str(tmp_path / "b" / "link" / "made"))
+    assert "nobody has allowed" in make_report(open_subjects([scores]), gallery=3).problems[0]
+
+
+def test_an_expression_of_others_ends(results, tmp_path, monkeypatch):
+    from posegen.evaluation.results import matching
+
+    monkeypatch.setattr(matching, "_SECONDS", 0.3)
+    slow = "(?P<source>x)|(?P<target>(.*)*)____"
+    scores = rewritten(results, tmp_path, layout=slow)
+    start = time.monotonic()
+    made = make_report(open_subjects([scores], [results]), gallery=3)
+    assert time.monotonic() - start < 5
+    assert "has not matched all names of files after 0.3 seconds" in made.problems[0]

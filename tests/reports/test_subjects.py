@@ -28,7 +28,8 @@ def test_a_folder_of_results_is_no_run(results):
 def test_scores_in_another_folder_lead_to_the_run(trained, tmp_path):
     for name in ("scores.json", "scores.csv"):
         shutil.copy(trained / name, tmp_path)
-    assert open_subjects([tmp_path])[0].run == trained
+    assert open_subjects([tmp_path], [trained])[0].run == trained
+    assert open_subjects([tmp_path])[0].run is None  # a path from a file is not followed
 
 
 def test_damaged_facts_are_no_facts(trained, tmp_path):

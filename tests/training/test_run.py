@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from posegen.compute.process import Process
 from posegen.config import ExperimentConfig, experiment, read_toml
 from posegen.core import ConfigError, TrainingError, WeightsError
+from posegen.core.writing import PART
 from posegen.training import Run, train
 from posegen.training import loop as loop_module
 from posegen.training.checkpoint import complete
@@ -50,7 +51,7 @@ def test_a_run_is_complete(tiny: Tiny, tmp_path: Path) -> None:
         losses(run.path)[0]
     )
     assert [p.name for p in complete(run.checkpoints)] == ["step-00000004", "step-00000006"]
-    assert not list(run.path.rglob("*.tmp"))
+    assert not list(run.path.rglob(f"*{PART}"))
     assert not [p for p in run.path.rglob("*") if p.suffix in (".pt", ".pth", ".pkl", ".bin")]
     assert [p.name for p in sorted(run.samples.iterdir())] == [
         "step-00000004.png",
@@ -100,15 +101,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     # Logged beyond the checkpoint, as by a process that was killed: must go.
     with (part.path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 5, "generator/l1": 9.9}\n{"step": 6, "gen')
-    (part.checkpoints / ".step-00000005.1.tmp").mkdir()
-    (part.weights / ".model.safetensors.1.tmp").touch()
+    (part.checkpoints / f".step-00000005.1{PART}").mkdir()
+    (part.weights / f".model.safetensors.1{PART}").mkdir()
     assert Run.open(part.path).config() == tiny("training.steps=3", *extra)
-    assert list(part.path.rglob("*.tmp"))  # looking at a run deletes nothing: it may be running
+    assert list(part.path.rglob(f"*{PART}"))  # looking at a run deletes nothing: it may be running
     again, outcome = train(tiny(*extra), part.path, resume=True)
     assert outcome.step == 6
     assert losses(again.path) == losses(whole.path)
     assert_equal_weights(whole.checkpoints / "step-00000006", again.checkpoints / "step-00000006")
-    assert not list(again.path.rglob("*.tmp"))
+    assert not list(again.path.rglob(f"*{PART}"))
 
 
 def test_options_changed_on_resuming_hold(tiny: Tiny, tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_a_run_that_was_killed_at_once_can_be_resumed(
     assert outcome.step == 1
     half = tmp_path / "half"
     half.mkdir()
-    (half / ".config.toml.1.tmp").touch()
+    (half / f".config.toml.1{PART}").mkdir()
     assert Run.new(half).path == half
 
 

@@ -17,6 +17,7 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 
 from posegen.core import ConfigError, WeightsError
+from posegen.core.writing import PART, _cleared, workplace
 from posegen.weights import cache, download
 from posegen.weights.bundle import content_digest, file_digest, pack
 from posegen.weights.cache import find, pulled
@@ -168,10 +169,10 @@ def test_while_a_server_drips_others_pull(
             time.sleep(0.01)
         assert pull(request(str(folder), name="mine")).folder.is_dir()
         assert not dripping.done()
-        assert list(own_cache.glob(".new-*"))  # and the other pull cleared nothing of this one
+        assert list(own_cache.glob(f".*{PART}"))  # and the other pull cleared nothing of this one
         with pytest.raises(WeightsError, match="not here after"):
             dripping.result()
-    assert not list(own_cache.glob(".new-*"))
+    assert not list(own_cache.glob(f".*{PART}"))
 
 
 def test_offline_takes_what_was_pulled_from_there(tar: Path, site: Any) -> None:
@@ -237,12 +238,11 @@ def test_a_cache_that_stays_locked_is_a_sentence(
 
 
 def test_what_a_killed_process_left_is_cleared(folder: Path, own_cache: Path) -> None:
-    for name, age in (("killed", 2 * 24 * 3600), ("at-work", 0)):
-        (own_cache / f".new-{name}").mkdir(parents=True)
-        when = time.time() - age
-        os.utime(own_cache / f".new-{name}", (when, when))
-    pull(request(str(folder)))
-    assert [path.name for path in own_cache.glob(".new-*")] == [".new-at-work"]
+    (own_cache / f".pull.killed{PART}" / "bundle").mkdir(parents=True)
+    with workplace(own_cache / "pull") as at_work:
+        _cleared.clear()  # as in a new process
+        pull(request(str(folder)))
+        assert list(own_cache.glob(f".*{PART}")) == [at_work]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,6 @@ class Kept:
         """Keep a tensor; where the folder cannot be written, it is computed again next time."""
         path, key = self._file(kind, options)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             write_tensors(path, {kind: tensor}, key)
         except (SafetensorError, OSError) as error:
             _log.warning("%s: cannot be written (%s); features are not kept.", path, error)

@@ -19,8 +19,9 @@ from posegen.core.config import Config
 from posegen.core.errors import WeightsError
 from posegen.core.pretrained import read_tensors
 from posegen.core.texts import parse_json, read_text
+from posegen.core.writing import write_json
 from posegen.plugins import validate
-from posegen.weights.files import write_json, write_tensors
+from posegen.weights.files import write_tensors
 
 #: name -> the block, and how many there are in each stage.
 RESNETS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int]]] = {

@@ -119,6 +119,10 @@ LAYOUTS = {
 }
 
 
+#: Characters of an expression.
+_LONGEST = 1000
+
+
 def find_layout(text: str) -> Layout:
     """Return the layout of a name, or the user's own: a regular expression.
 
@@ -135,9 +139,13 @@ def find_layout(text: str) -> Layout:
             f"--layout {text}: no such layout; {suggest(text, LAYOUTS)} For other names give a "
             "regular expression with the groups (?P<source>…) and (?P<target>…)."
         )
+    if len(text) > _LONGEST:
+        raise ConfigError(
+            f"--layout: an expression of more than {_LONGEST} characters; shorten it."
+        )
     try:
         groups = set(re.compile(text).groupindex)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ConfigError(f"--layout {text}: not a regular expression ({error}).") from None
     if "target" not in groups:
         raise ConfigError(

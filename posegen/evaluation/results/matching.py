@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from posegen.core.errors import DataError
+from posegen.core.errors import ConfigError, DataError
 from posegen.core.texts import parse_rows, read_text
 from posegen.data.pictures import is_picture
 from posegen.evaluation.results.files import (
@@ -27,6 +30,40 @@ class Unmatched(NamedTuple):
 
     file: str
     reason: str
+
+
+#: How long an expression may take for all names of a folder.
+_SECONDS = 5.0
+
+
+@contextmanager
+def _within(seconds: float, what: str) -> Iterator[None]:
+    """End a regular expression that does not end by itself; it looks for signals as it works.
+
+    Signals reach the main thread alone, so in others it goes on for as long as it takes.
+
+    Raises:
+        ConfigError: after so many seconds.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(
+        signal, "setitimer"
+    ):
+        yield
+        return
+
+    def end(*given: object) -> None:
+        raise ConfigError(
+            f"{what}: has not matched all names of files after {seconds:g} seconds; write an "
+            "expression without repeated groups that may match the same."
+        )
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @dataclass(frozen=True)
@@ -74,8 +111,9 @@ def parse_folder(folder: Path, layout: Layout) -> Matched:
         )
     results: dict[tuple[tuple[str, str], ...], ResultFile] = {}
     unmatched = []
-    for name in names:
-        readings = tuple(layout.readings(stem(name)))
+    with _within(_SECONDS, f"--layout {layout.pattern}"):
+        parsed = [tuple(layout.readings(stem(name))) for name in names]
+    for name, readings in zip(names, parsed, strict=True):
         if not is_picture(name):
             unmatched.append(Unmatched(name, "not a picture"))
         elif not readings:

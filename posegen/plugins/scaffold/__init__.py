@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tempfile
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from string import Template
 from posegen import __version__, core
 from posegen.core.errors import ConfigError
 from posegen.core.specs import CONTRACTS, Kind
+from posegen.core.writing import new_folder
 from posegen.plugins.discovery import registry
 
 #: Longest name of a component (`posegen.core.Spec`).
@@ -176,11 +176,8 @@ def _walk(folder: Traversable, before: str = "") -> dict[str, str]:
 
 def _write(folder: Path, contents: Mapping[str, str]) -> None:
     """Write all files, or none."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".posegen-new-") as place:
-        whole = Path(place) / "package"
+    with new_folder(folder) as whole:
         for name, text in contents.items():
             path = whole / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        whole.rename(folder)

@@ -11,10 +11,10 @@ from pathlib import Path
 from PIL import Image
 
 from posegen.core.errors import ConfigError, DataError
+from posegen.core.writing import write_atomically, write_json
 from posegen.reports.retrieval import find_pictures, open_pictures
 from posegen.reports.studies.folder import PICTURES, PLAN, Kind, Plan, Round, Shown
 from posegen.reports.subjects import Subject, sections
-from posegen.weights.files import write_atomically, write_json
 
 
 def make_study(

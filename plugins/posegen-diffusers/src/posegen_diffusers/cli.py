@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from posegen.core import UserError
+from posegen.core.writing import save_picture
 from posegen_diffusers.config import read_config
 from posegen_diffusers.pairs import read
 
@@ -39,9 +40,6 @@ def produce(config: Path, data: Path, out: Path, options: argparse.Namespace) ->
     bridge, made = None, 0
     for one in (one for one in asked if not (out / one.result).exists()):
         bridge = bridge or Bridge(settings, options.device)
-        out.mkdir(parents=True, exist_ok=True)
-        unfinished = out / f".{one.result}"
-        bridge(one).save(unfinished, "PNG")
-        unfinished.rename(out / one.result)  # a picture is there whole, or not at all
+        save_picture(out / one.result, bridge(one))
         made += 1
     return made
