@@ -12,7 +12,6 @@ from posegen.cli.studio import HostOption, OpenOption, PortOption, announce, nee
 
 if TYPE_CHECKING:
     from posegen.reports.studies.folder import Study
-    from posegen.reports.studies.scoring import Rate
 
 app = typer.Typer(help="User studies: real or generated?", no_args_is_help=True)
 
@@ -83,8 +82,8 @@ def run(
 def score(folder: StudyArgument, json: JsonOption = False) -> None:
     """Say what a study has found: R2G and G2R of each model, beside published ones.
 
-    R2G: real pictures taken for generated. G2R: generated ones taken for real. In brackets are 95%
-    intervals: Wilson's over the answers, and with five participants or more one over them.
+    R2G: real pictures taken for generated. G2R: generated ones taken for real. With 95% intervals:
+    Wilson's over the answers, and from five participants on one over people.
     """
     from posegen.cli.console import note, print_json, print_table
     from posegen.reports.studies.folder import Study
@@ -98,17 +97,17 @@ def score(folder: StudyArgument, json: JsonOption = False) -> None:
     rows = [
         {
             "model": one.model,
-            "R2G %": _percent(one.r2g),
-            "G2R %": _percent(one.g2r),
-            "R2G over people": _between(one.r2g),
-            "G2R over people": _between(one.g2r),
+            "share": name,
+            "%": "–" if rate.value is None else f"{100 * rate.value:.1f}",
+            "by answers": _ends(rate.interval),
+            "by people": _ends(rate.between),
+            "answers": rate.count,
             "people": one.participants,
-            "answers": one.r2g.count + one.g2r.count,
         }
         for one in found
+        for name, rate in (("R2G", one.r2g), ("G2R", one.g2r))
     ]
-    shown = [title for title in rows[0] if "over" not in title or any(row[title] for row in rows)]
-    print_table(shown, rows, fixed=len(shown))
+    print_table(list(rows[0]), rows, fixed=2)
     unfinished = sum(one.unfinished for one in found)
     if unfinished:
         note(f"{unfinished} rounds are not finished; what was answered in them counts.")
@@ -134,15 +133,5 @@ def _published(study: Study) -> None:
             say(line)
 
 
-def _percent(rate: Rate) -> str:
-    if rate.value is None or rate.interval is None:
-        return "–"
-    return f"{100 * rate.value:.1f} [{_ends(rate.interval)}]"
-
-
-def _between(rate: Rate) -> str:
-    return f"[{_ends(rate.between)}]" if rate.between else ""
-
-
-def _ends(interval: tuple[float, float]) -> str:
-    return "{:.1f}, {:.1f}".format(*(100 * end for end in interval))
+def _ends(interval: tuple[float, float] | None) -> str:
+    return "–" if interval is None else "{:.1f}–{:.1f}".format(*(100 * end for end in interval))

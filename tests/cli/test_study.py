@@ -46,14 +46,16 @@ def test_scores_stand_beside_published_ones(call: Call, made: Path) -> None:
     answer(made, "ben", 2)
     code, out, err = call("study", "score", made)
     assert code == 0
-    rows = {line.split()[0]: line for line in out.splitlines() if line.strip()}
-    assert "0.0 [0.0," in rows["good"]
-    assert "100.0 [" in rows["bad"]
-    assert "over people" not in out, "two people are too few"
+    rows = {tuple(line.split()[:2]): line.split() for line in out.splitlines() if line.strip()}
+    share, answers, people = (rows["good", "G2R"][place] for place in (2, 3, 4))
+    assert share == "100.0"
+    assert answers.endswith("–100.0")
+    assert people == "–", "two people are too few"
+    assert rows["bad", "R2G"][2] == "0.0"
     assert "1 rounds are not finished" in err
     assert "Published, Market-1501" in out
     assert "other data: not comparable" in out
-    assert "PG2" in rows
+    assert ("PG2", "11.2") in rows
     code, out, _ = call("study", "score", made, "--json")
     found = json.loads(out)
     assert found["participants"] == {"anna": 16, "ben": 2}
