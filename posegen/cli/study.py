@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DeviceOption, JsonOption
+from posegen.cli.options import AllowOption, DeviceOption, JsonOption, output_folder
 from posegen.cli.studio import HostOption, OpenOption, PortOption, announce, need_server
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def new(
             metavar="PATH…", help="Runs, or folders that `posegen eval` wrote scores.json into."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The study's folder.")],
+    out: Annotated[
+        Path, typer.Option(callback=output_folder, metavar="DIR", help="The study's folder.")
+    ],
     pictures: Annotated[
         int, typer.Option(min=1, help="Real pictures of each model's round, and generated ones.")
     ] = 55,
@@ -37,6 +39,7 @@ def new(
         float, typer.Option(min=0.05, max=60, help="How long a picture is seen.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the choice and of the orders.")] = 0,
+    allow: AllowOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Make a study: a round for each model, real and generated pictures in random order."""
@@ -45,7 +48,7 @@ def new(
     from posegen.reports.studies.making import make_study
     from posegen.reports.subjects import open_subjects
 
-    subjects = open_subjects(paths)
+    subjects = open_subjects(paths, allow or ())
     where = str(pick_device(device))
     with progress("making the study") as advance:
         plan = make_study(

@@ -17,8 +17,9 @@ Call = Callable[..., tuple[int, str, str]]
 def made(call: Call, scored: tuple[Path, Path], tmp_path: Path) -> Path:
     out = tmp_path / "study"
     code, said, _ = call(
-        "study", "new", *scored, "--out", out, "--pictures", "4", "--practice", "1"
-    )
+        "study", "new", *scored, "--allow", scored[0].parent,
+        "--out", out, "--pictures", "4", "--practice", "1",
+    )  # fmt: skip
     assert code == 0
     assert f"{out}: 16 pictures in 2 rounds; next: posegen study run {out} --open" in said
     return out
@@ -81,6 +82,9 @@ def test_mistakes_are_told_in_a_sentence(
     cases = {
         ("new", scored[0], "--out", made): "is there already",
         ("new", scored[0], "--out", tmp_path / "x", "--pictures", "9"): "give --pictures 4 at most",
+        ("new", scored[0], "--out", tmp_path / "x", "--pictures", "4", "--practice", "1"): (
+            "which nobody has allowed"
+        ),
         ("new", tmp_path, "--out", tmp_path / "x"): "no scores.json in it",
         ("run", tmp_path): "no study.json in it",
         ("score", tmp_path): "no study.json in it",
