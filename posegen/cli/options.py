@@ -69,6 +69,14 @@ SeedOption = Annotated[
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out bad rows and pictures, and say how many.")
 ]
+AllowOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--allow",
+        metavar="DIR",
+        help="A folder of pictures or weights that scores.json may name (repeatable).",
+    ),
+]
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
 ]

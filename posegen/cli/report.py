@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posegen.cli.options import DeviceOption, output_file
+from posegen.cli.options import AllowOption, DeviceOption, output_file
 
 
 def report(
@@ -33,13 +33,7 @@ def report(
         Path | None,
         typer.Option(metavar="DIR", help="Also show a user study, see `posegen study`."),
     ] = None,
-    allow: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="A folder of pictures or weights that scores.json may name (repeatable).",
-        ),
-    ] = None,
+    allow: AllowOption = None,
     device: DeviceOption = "auto",
     json: Annotated[
         Path | None,

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DeviceOption, JsonOption
+from posegen.cli.options import AllowOption, DeviceOption, JsonOption, output_folder
 from posegen.cli.studio import HostOption, OpenOption, PortOption, announce, need_server
 
 if TYPE_CHECKING:
     from posegen.reports.studies.folder import Study
-    from posegen.reports.studies.scoring import Rate
 
 app = typer.Typer(help="User studies: real or generated?", no_args_is_help=True)
 
@@ -27,7 +26,9 @@ def new(
             metavar="PATH…", help="Runs, or folders that `posegen eval` wrote scores.json into."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The study's folder.")],
+    out: Annotated[
+        Path, typer.Option(callback=output_folder, metavar="DIR", help="The study's folder.")
+    ],
     pictures: Annotated[
         int, typer.Option(min=1, help="Real pictures of each model's round, and generated ones.")
     ] = 55,
@@ -38,6 +39,7 @@ def new(
         float, typer.Option(min=0.05, max=60, help="How long a picture is seen.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the choice and of the orders.")] = 0,
+    allow: AllowOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Make a study: a round for each model, real and generated pictures in random order."""
@@ -46,7 +48,7 @@ def new(
     from posegen.reports.studies.making import make_study
     from posegen.reports.subjects import open_subjects
 
-    subjects = open_subjects(paths)
+    subjects = open_subjects(paths, allow or ())
     where = str(pick_device(device))
     with progress("making the study") as advance:
         plan = make_study(
@@ -83,8 +85,8 @@ def run(
 def score(folder: StudyArgument, json: JsonOption = False) -> None:
     """Say what a study has found: R2G and G2R of each model, beside published ones.
 
-    R2G: real pictures taken for generated. G2R: generated ones taken for real. In brackets are 95%
-    intervals: Wilson's over the answers, and with five participants or more one over them.
+    R2G: real pictures taken for generated. G2R: generated ones taken for real. With 95% intervals:
+    Wilson's over the answers, and from five participants on one over people.
     """
     from posegen.cli.console import note, print_json, print_table
     from posegen.reports.studies.folder import Study
@@ -98,17 +100,17 @@ def score(folder: StudyArgument, json: JsonOption = False) -> None:
     rows = [
         {
             "model": one.model,
-            "R2G %": _percent(one.r2g),
-            "G2R %": _percent(one.g2r),
-            "R2G over people": _between(one.r2g),
-            "G2R over people": _between(one.g2r),
+            "share": name,
+            "%": "–" if rate.value is None else f"{100 * rate.value:.1f}",
+            "by answers": _ends(rate.interval),
+            "by people": _ends(rate.between),
+            "answers": rate.count,
             "people": one.participants,
-            "answers": one.r2g.count + one.g2r.count,
         }
         for one in found
+        for name, rate in (("R2G", one.r2g), ("G2R", one.g2r))
     ]
-    shown = [title for title in rows[0] if "over" not in title or any(row[title] for row in rows)]
-    print_table(shown, rows, fixed=len(shown))
+    print_table(list(rows[0]), rows, fixed=2)
     unfinished = sum(one.unfinished for one in found)
     if unfinished:
         note(f"{unfinished} rounds are not finished; what was answered in them counts.")
@@ -134,15 +136,5 @@ def _published(study: Study) -> None:
             say(line)
 
 
-def _percent(rate: Rate) -> str:
-    if rate.value is None or rate.interval is None:
-        return "–"
-    return f"{100 * rate.value:.1f} [{_ends(rate.interval)}]"
-
-
-def _between(rate: Rate) -> str:
-    return f"[{_ends(rate.between)}]" if rate.between else ""
-
-
-def _ends(interval: tuple[float, float]) -> str:
-    return "{:.1f}, {:.1f}".format(*(100 * end for end in interval))
+def _ends(interval: tuple[float, float] | None) -> str:
+    return "–" if interval is None else "{:.1f}–{:.1f}".format(*(100 * end for end in interval))

@@ -168,9 +168,14 @@ def _drawn(
 
 
 def _labels(names: Sequence[str]) -> list[str]:
-    """Return short names, unlike each other: `A`'s last folder, and more where two are alike."""
+    """Return short names, unlike each other: `A`'s last folder, more where two are alike, and a
+    number where one is given twice."""
     short = [Path(name).name or name for name in names]
-    return [s if short.count(s) == 1 else str(n) for s, n in zip(short, names, strict=True)]
+    texts = [s if short.count(s) == 1 else str(n) for s, n in zip(short, names, strict=True)]
+    return [
+        f"{text} ({texts[: n + 1].count(text)})" if texts.count(text) > 1 else text
+        for n, text in enumerate(texts)
+    ]
 
 
 @dataclass

@@ -17,8 +17,9 @@ Call = Callable[..., tuple[int, str, str]]
 def made(call: Call, scored: tuple[Path, Path], tmp_path: Path) -> Path:
     out = tmp_path / "study"
     code, said, _ = call(
-        "study", "new", *scored, "--out", out, "--pictures", "4", "--practice", "1"
-    )
+        "study", "new", *scored, "--allow", scored[0].parent,
+        "--out", out, "--pictures", "4", "--practice", "1",
+    )  # fmt: skip
     assert code == 0
     assert f"{out}: 16 pictures in 2 rounds; next: posegen study run {out} --open" in said
     return out
@@ -46,14 +47,16 @@ def test_scores_stand_beside_published_ones(call: Call, made: Path) -> None:
     answer(made, "ben", 2)
     code, out, err = call("study", "score", made)
     assert code == 0
-    rows = {line.split()[0]: line for line in out.splitlines() if line.strip()}
-    assert "0.0 [0.0," in rows["good"]
-    assert "100.0 [" in rows["bad"]
-    assert "over people" not in out, "two people are too few"
+    rows = {tuple(line.split()[:2]): line.split() for line in out.splitlines() if line.strip()}
+    share, answers, people = (rows["good", "G2R"][place] for place in (2, 3, 4))
+    assert share == "100.0"
+    assert answers.endswith("–100.0")
+    assert people == "–", "two people are too few"
+    assert rows["bad", "R2G"][2] == "0.0"
     assert "1 rounds are not finished" in err
     assert "Published, Market-1501" in out
     assert "other data: not comparable" in out
-    assert "PG2" in rows
+    assert ("PG2", "11.2") in rows
     code, out, _ = call("study", "score", made, "--json")
     found = json.loads(out)
     assert found["participants"] == {"anna": 16, "ben": 2}
@@ -79,6 +82,9 @@ def test_mistakes_are_told_in_a_sentence(
     cases = {
         ("new", scored[0], "--out", made): "is there already",
         ("new", scored[0], "--out", tmp_path / "x", "--pictures", "9"): "give --pictures 4 at most",
+        ("new", scored[0], "--out", tmp_path / "x", "--pictures", "4", "--practice", "1"): (
+            "which nobody has allowed"
+        ),
         ("new", tmp_path, "--out", tmp_path / "x"): "no scores.json in it",
         ("run", tmp_path): "no study.json in it",
         ("score", tmp_path): "no study.json in it",

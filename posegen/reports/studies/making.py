@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.core.writing import write_atomically, write_json
+from posegen.core.writing import new_folder, write_json
 from posegen.reports.retrieval import find_pictures, open_pictures
 from posegen.reports.studies.folder import PICTURES, PLAN, Kind, Plan, Round, Shown
 from posegen.reports.subjects import Subject, sections
@@ -47,6 +47,7 @@ def make_study(
         ConfigError: where `out` is in use, or `practice` leaves nothing.
         DataError: where a subject has too few targets, or pictures that its targets are not like.
         PosegenError: where pictures cannot be had any more.
+        OSError: where the study cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out {out}: is there already; a study needs a new folder.")
@@ -71,10 +72,11 @@ def make_study(
     plan = Plan(
         posegen=version("posegen"), seed=seed, seconds=seconds, practice=practice, rounds=rounds
     )
-    (out / PICTURES).mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        write_atomically(out / PICTURES / f"{name}.png", data)
-    write_json(out / PLAN, plan.model_dump(mode="json"))  # last: a folder that has it is whole
+    with new_folder(out) as folder:
+        (folder / PICTURES).mkdir()
+        for name, data in files.items():
+            (folder / PICTURES / f"{name}.png").write_bytes(data)
+        write_json(folder / PLAN, plan.model_dump(mode="json"))
     return plan
 
 

@@ -152,8 +152,8 @@ svg.addEventListener("wheel", (event) => {
 function magnify(factor, [x, y]) {
   const before = zoom.scale;
   zoom.scale = Math.min(8, Math.max(1, before * factor));
-  zoom.x = x - (x - zoom.x) * (before / zoom.scale);
-  zoom.y = y - (y - zoom.y) * (before / zoom.scale);
+  zoom.x = x + 0.5 - (x + 0.5 - zoom.x) * (before / zoom.scale); // the view begins half a pixel before
+  zoom.y = y + 0.5 - (y + 0.5 - zoom.y) * (before / zoom.scale);
   view();
 }
 

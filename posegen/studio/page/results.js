@@ -27,6 +27,7 @@ class Panel {
 
   async make(wanted, began) {
     const { person } = store.doc, overlay = store.view.overlay;
+    this.root.ariaBusy = true;
     try {
       const made = await json("/api/generate", {
         model: this.number, person: { picture: person.picture, pose: person.pose },
@@ -40,6 +41,7 @@ class Panel {
       this.root.dataset.serial = +this.root.dataset.serial + 1;
       report(null);
     } catch (error) { report(error); }
+    this.root.ariaBusy = this.newest.next !== null;
   }
 
   async put(made, number) {

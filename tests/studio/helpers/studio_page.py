@@ -68,16 +68,12 @@ def serial(page: Any, model: int = 0) -> int:
 
 
 def settled(page: Any, before: int, model: int = 0) -> None:
-    """Wait for the picture of the last change: one after `before`, and none that follows it."""
+    """Wait for the picture of the last change: one after `before`, and none on its way."""
     page.wait_for_function(
-        "([n, m]) => +document.querySelector(`figure.result[data-model='${m}']`)"
-        ".dataset.serial > n",
+        "([n, m]) => { const panel = document.querySelector(`figure.result[data-model='${m}']`);"
+        " return +panel.dataset.serial > n && panel.ariaBusy === 'false'; }",
         arg=[before, model],
     )
-    last = -1
-    while last != (now := serial(page, model)):
-        last = now
-        page.wait_for_timeout(400)
 
 
 def drag(page: Any, joint: str, dx: float, dy: float, steps: int = 5) -> None:
