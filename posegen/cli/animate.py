@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from posegen.cli import completion
 from posegen.cli.options import (
     DetectorOption,
     DeviceOption,
@@ -15,6 +16,7 @@ from posegen.cli.options import (
     SeedOption,
     SetOption,
     WeightsOption,
+    check_there,
     chosen_weights,
     parse_sampling,
 )
@@ -35,6 +37,7 @@ def animate(
             metavar="NAME|VIDEO|POSES",
             help="A motion of the library (`posegen motion list`), a video, a folder of pictures "
             "or of pose files, or another program's file of poses.",
+            autocompletion=completion.motions,
         ),
     ],
     out: Annotated[
@@ -101,6 +104,8 @@ def animate(
     The person is found and framed, the motion put on their limbs, and every frame made by the
     weights. --set gives options of the detector, for example detector.person_score=0.5.
     """
+    check_there(photo)
+    check_there(source_pose, "--source-pose")
     from posegen.cli.console import note, progress, say, tracked
     from posegen.cli.prepare import open_finder
     from posegen.compute.process import pick_device

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posegen.cli.options import DetectorOption, DeviceOption, PersonOption, SetOption
+from posegen.cli.options import (
+    DetectorOption,
+    DeviceOption,
+    PersonOption,
+    SetOption,
+    check_there,
+)
 from posegen.poses import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
@@ -86,12 +92,14 @@ def pose(
     in a picture the largest one is taken, or --person. A picture without a person has no row and
     no pose file, and is listed. Look at what --draw draws before you train.
     """
+    check_there(pictures)
+    check_there(poses, "--poses")
     from posegen.cli.console import progress
     from posegen.cli.prepare import open_finder
     from posegen.core.errors import ConfigError, DataError
+    from posegen.core.texts import counted
     from posegen.data.footage import Footage
     from posegen.data.posing import pose_by_detector, pose_from_files
-    from posegen.data.problems import counted
     from posegen.inference.pose_results import PoseResults
 
     _check(out, draw, json, skeleton, resume)
@@ -175,7 +183,7 @@ def _check(
 
 def _report(results: PoseResults, written: Sequence[Path | None]) -> None:
     from posegen.cli.console import note, say
-    from posegen.data.problems import counted
+    from posegen.core.texts import counted
 
     for path in written:
         if path and results.found:
