@@ -50,6 +50,15 @@ def animate(
         typer.Option(metavar="JSON", help="The pose in the photo; else a detector finds it."),
     ] = None,
     person: PersonOption = 1,
+    driver_person: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            rich_help_panel=_POSES,
+            help="Whose motion, of several people in it: 1 is the largest, 2 the next.",
+        ),
+    ] = 1,
     detector: DetectorOption = None,
     set_: SetOption = None,
     retarget: Annotated[
@@ -130,7 +139,14 @@ def animate(
 
     given = None if source_pose is None else read_pose(source_pose, model.skeleton, person)
     scene = model.stage(
-        photo, motion, given, finder=finder, person=person, how=retarget, smoothing=smooth
+        photo,
+        motion,
+        given,
+        finder=finder,
+        person=person,
+        driver_person=driver_person,
+        how=retarget,
+        smoothing=smooth,
     )
     driver = scene.driver
     if draw:

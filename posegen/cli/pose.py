@@ -42,7 +42,8 @@ def pose(
         str,
         typer.Option(
             metavar="FORM",
-            help="Of the pose files: posegen, openpose (pixels) or openpose-fractions (0 to 1).",
+            help="Of the pose files: posegen, openpose (pixels), openpose-fractions (0 to 1), "
+            "yolo; coco and alphapose are one file for all pictures.",
         ),
     ] = "posegen",
     person: PersonOption = 1,
@@ -93,7 +94,6 @@ def pose(
     no pose file, and is listed. Look at what --draw draws before you train.
     """
     check_there(pictures)
-    check_there(poses, "--poses")
     from posegen.cli.console import progress
     from posegen.cli.prepare import open_finder
     from posegen.core.errors import ConfigError, DataError
@@ -149,16 +149,15 @@ def pose(
 def _check_form(form: str, json: Path | None, skeleton: str) -> None:
     from posegen.core.errors import ConfigError, suggest
     from posegen.inference.pose_results import FORMS
-    from posegen.poses.formats.openpose import OPENPOSE
 
     if form not in FORMS:
         raise ConfigError(f"--json-form {form}: no such form; {suggest(form, FORMS)}")
     if form != "posegen" and not json:
         raise ConfigError("--json-form is about --json; give that.")
-    if form != "posegen" and skeleton not in OPENPOSE.skeletons:
+    if FORMS[form] and skeleton not in FORMS[form]:
         raise ConfigError(
-            f"--json-form {form} holds {' or '.join(OPENPOSE.skeletons)}, not {skeleton}; leave "
-            "out --skeleton."
+            f"--json-form {form} holds {' or '.join(FORMS[form])}, not {skeleton}; leave out "
+            "--skeleton."
         )
 
 
