@@ -156,11 +156,6 @@ def evaluate(
     A run's scores are also written to its scores.json and scores.csv.
     """
     for option, file in (
-        ("--results", results),
-        ("--targets", targets),
-        ("--sources", sources),
-        ("--annotations", annotations),
-        ("--pairs", pairs),
         ("--reference", reference),
         ("--lpips-weights", lpips_weights),
         ("--inception-weights", inception_weights),
