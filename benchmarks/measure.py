@@ -29,6 +29,8 @@ def in_turn(ours: Callable[[], object], plain: Callable[[], object], rounds: int
     wall: dict[str, list[float]] = {"ours": [], "plain": []}
     cpu: dict[str, list[float]] = {"ours": [], "plain": []}
     for number in range(rounds + 1):
+        what = f"round {number} of {rounds}" if number else "warming up"
+        print(what, file=sys.stderr, flush=True)
         for side, run in (("ours", ours), ("plain", plain)):
             start, start_cpu = time.perf_counter(), time.process_time()
             run()

@@ -21,15 +21,13 @@ def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__, rounds=7).parse_args()
     plain = started("-c", "import torch")
-    cases = [
-        {
-            "name": " ".join(("posegen", *words)),
-            **in_turn(started("-m", "posegen", *words), plain, options.rounds),
-        }
-        for words in COMMANDS
-    ]
-    for case in cases:
+    cases = []
+    for words in COMMANDS:
+        name = " ".join(("posegen", *words))
+        print(f"timing {name}", file=sys.stderr, flush=True)
+        case = in_turn(started("-m", "posegen", *words), plain, options.rounds)
         del case["cpu_ratio"]  # this process only waits
+        cases.append({"name": name, **case})
     report("startup", cases, options.json)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from posegen.cli import completion
 from posegen.cli.options import (
     DetectorOption,
     DeviceOption,
@@ -16,6 +17,7 @@ from posegen.cli.options import (
     SetOption,
     WeightsOption,
     check_output,
+    check_there,
     chosen_weights,
     output_file,
     parse_sampling,
@@ -37,6 +39,7 @@ def animate(
             metavar="NAME|VIDEO|POSES",
             help="A motion of the library (`posegen motion list`), a video, a folder of pictures "
             "or of pose files, or another program's file of poses.",
+            autocompletion=completion.motions,
         ),
     ],
     out: Annotated[
@@ -49,6 +52,15 @@ def animate(
         typer.Option(metavar="JSON", help="The pose in the photo; else a detector finds it."),
     ] = None,
     person: PersonOption = 1,
+    driver_person: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            rich_help_panel=_POSES,
+            help="Whose motion, of several people in it: 1 is the largest, 2 the next.",
+        ),
+    ] = 1,
     detector: DetectorOption = None,
     set_: SetOption = None,
     retarget: Annotated[
@@ -104,6 +116,8 @@ def animate(
     The person is found and framed, the motion put on their limbs, and every frame made by the
     weights. --set gives options of the detector, for example detector.person_score=0.5.
     """
+    check_there(photo)
+    check_there(source_pose, "--source-pose")
     from posegen.cli.console import note, progress, say, tracked
     from posegen.cli.prepare import open_finder
     from posegen.compute.process import pick_device
@@ -130,7 +144,14 @@ def animate(
 
     given = None if source_pose is None else read_pose(source_pose, model.skeleton, person)
     scene = model.stage(
-        photo, motion, given, finder=finder, person=person, how=retarget, smoothing=smooth
+        photo,
+        motion,
+        given,
+        finder=finder,
+        person=person,
+        driver_person=driver_person,
+        how=retarget,
+        smoothing=smooth,
     )
     driver = scene.driver
     if draw:

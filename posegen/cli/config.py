@@ -6,15 +6,22 @@ from typing import Annotated
 
 import typer
 
+from posegen.cli import completion
 from posegen.cli.options import ConfigOption, SetOption
+from posegen.core.specs import Kind
 
 app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 
 
 @app.command()
 def show(
-    model: Annotated[str, typer.Option(help="Which model.")],
-    preset: Annotated[str | None, typer.Option(help="One of its presets.")] = None,
+    model: Annotated[
+        str,
+        typer.Option(help="Which model.", autocompletion=completion.component(Kind.MODEL)),
+    ],
+    preset: Annotated[
+        str | None, typer.Option(help="One of its presets.", autocompletion=completion.presets)
+    ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
 ) -> None:
@@ -31,7 +38,12 @@ def show(
 
 
 @app.command()
-def presets(model: Annotated[str, typer.Option(help="Which model.")]) -> None:
+def presets(
+    model: Annotated[
+        str,
+        typer.Option(help="Which model.", autocompletion=completion.component(Kind.MODEL)),
+    ],
+) -> None:
     """List a model's presets."""
     from posegen.core.specs import Kind
     from posegen.plugins import registry

@@ -120,9 +120,10 @@ def pack(
     Use it with --set data.cache=auto, or data.cache=DIR.
     """
     from posegen.cli.console import say, stages
+    from posegen.core.texts import counted
     from posegen.data.config import SPLITS
     from posegen.data.packed import open_packed
-    from posegen.data.problems import Problems, counted
+    from posegen.data.problems import Problems
     from posegen.data.tables import read_split
 
     config = _published(str(path), set_ or []).model_copy(

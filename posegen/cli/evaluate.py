@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from posegen.cli import completion
 from posegen.cli.options import (
     CompileOption,
     DataOption,
@@ -41,7 +42,11 @@ _WEIGHTS = "Files of weights"
 def evaluate(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN|WEIGHTS]", help="A run or weights; by default the last run."),
+        typer.Argument(
+            metavar="[RUN|WEIGHTS]",
+            help="A run or weights; by default the last run.",
+            autocompletion=completion.weights,
+        ),
     ] = None,
     metrics: Annotated[
         str | None,
@@ -49,6 +54,7 @@ def evaluate(
             metavar="NAME,…",
             help="Which metrics, or which columns of the protocols; see `posegen plugins list`. "
             "By default ssim,lpips,psnr,l1, or all columns of the protocols named.",
+            autocompletion=completion.listed(completion.metrics),
         ),
     ] = None,
     protocol: Annotated[
@@ -56,6 +62,7 @@ def evaluate(
         typer.Option(
             metavar="NAME,…|all",
             help="How scores are computed: posegen-1, patn-2019, …; NAME:VARIANT; a file.",
+            autocompletion=completion.listed(completion.protocols),
         ),
     ] = None,
     data: DataOption = None,
@@ -161,6 +168,12 @@ def evaluate(
     --set gives options of the data set (data.image_size=[128,64]) and of metrics (lpips.net=vgg).
     A run's scores are also written to its scores.json and scores.csv.
     """
+    for option, file in (
+        ("--reference", reference),
+        ("--lpips-weights", lpips_weights),
+        ("--inception-weights", inception_weights),
+    ):
+        check_there(file, option)
     from posegen.cli.console import progress
     from posegen.compute.process import join, leave
     from posegen.config import merge_all, parse_override
@@ -170,12 +183,6 @@ def evaluate(
 
     parse_split(split)
     check_png(grid, "--grid")
-    for option, file in (
-        ("--reference", reference),
-        ("--lpips-weights", lpips_weights),
-        ("--inception-weights", inception_weights),
-    ):
-        check_there(file, option)
     options = merge_all(parse_override(text) for text in set_ or [])
     data_options = options.pop("data", {}) | ({"skip_bad": True} if skip_bad else {})
     if lpips_weights:

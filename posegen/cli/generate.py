@@ -17,6 +17,7 @@ from posegen.cli.options import (
     SamplingOption,
     SeedOption,
     WeightsOption,
+    check_there,
     chosen_weights,
     output_file,
     output_folder,
@@ -118,6 +119,11 @@ def generate(
 
     A pose file is JSON: {"size": \\[H, W], "keypoints": \\[\\[x, y, visibility], null, …]}.
     """
+    check_there(source, "--source")
+    check_there(source_pose, "--source-pose")
+    check_there(target_poses, "--target-poses")
+    for file in target_pose or ():
+        check_there(file, "--target-pose")
     from posegen.compute.process import pick_device
     from posegen.inference import load_model
     from posegen.inference.clips import check_clip, write_clip

@@ -10,13 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
+from posegen.cli import completion
 from posegen.core.errors import ConfigError, PluginError
+from posegen.core.specs import Kind
 from posegen.poses import DEFAULT_DETECTOR
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 WeightsArgument = Annotated[
-    str, typer.Argument(metavar="RUN|WEIGHTS", help="A run, weights, or pulled weights by name.")
+    str,
+    typer.Argument(
+        metavar="RUN|WEIGHTS",
+        help="A run, weights, or pulled weights by name.",
+        autocompletion=completion.weights,
+    ),
 ]
 ConfigOption = Annotated[
     Path | None,
@@ -24,7 +31,12 @@ ConfigOption = Annotated[
 ]
 DataOption = Annotated[
     str | None,
-    typer.Option("--data", metavar="NAME|PATH", help="A data set by name, or a folder of one."),
+    typer.Option(
+        "--data",
+        metavar="NAME|PATH",
+        help="A data set by name, or a folder of one.",
+        autocompletion=completion.component(Kind.DATASET),
+    ),
 ]
 WeightsOption = Annotated[
     Path | None,
@@ -32,6 +44,7 @@ WeightsOption = Annotated[
         "--weights",
         metavar="RUN|WEIGHTS",
         help="A run or weights; by default the best that are installed.",
+        autocompletion=completion.weights,
     ),
 ]
 DetectorOption = Annotated[
@@ -40,6 +53,7 @@ DetectorOption = Annotated[
         "--detector",
         metavar="NAME",
         help=f"Which pose detector; by default {DEFAULT_DETECTOR}.",
+        autocompletion=completion.component(Kind.DETECTOR),
     ),
 ]
 SetOption = Annotated[
@@ -114,7 +128,6 @@ def data_section(value: str) -> dict[str, Any]:
     Raises:
         PluginError, DataError: where it is neither a known name nor a folder of a known layout.
     """
-    from posegen.core.specs import Kind
     from posegen.data.detect import detect_layout
     from posegen.plugins import registry
 
@@ -149,10 +162,10 @@ def check_png(path: Path | None, option: str) -> None:
         raise ConfigError(f"{option} {path}: a PNG is written; end the name with .png.")
 
 
-def check_there(path: Path | None, option: str) -> None:
-    """Refuse a path where nothing is."""
-    if path is not None and not path.exists():
-        raise ConfigError(f"{option} {path}: no such file or folder.")
+def check_there(path: Path | None, option: str = "") -> None:
+    """Refuse a path where nothing is; commands do so before they import what takes seconds."""
+    if path is not None and not path.expanduser().exists():
+        raise ConfigError(f"{option} {path}: no such file or folder.".lstrip())
 
 
 def output_file(param: typer.CallbackParam, value: Path | None) -> Path | None:

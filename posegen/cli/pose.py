@@ -13,6 +13,7 @@ from posegen.cli.options import (
     DeviceOption,
     PersonOption,
     SetOption,
+    check_there,
     output_file,
     output_folder,
 )
@@ -51,7 +52,8 @@ def pose(
         str,
         typer.Option(
             metavar="FORM",
-            help="Of the pose files: posegen, openpose (pixels) or openpose-fractions (0 to 1).",
+            help="Of the pose files: posegen, openpose (pixels), openpose-fractions (0 to 1), "
+            "yolo; coco and alphapose are one file for all pictures.",
         ),
     ] = "posegen",
     person: PersonOption = 1,
@@ -101,12 +103,13 @@ def pose(
     in a picture the largest one is taken, or --person. A picture without a person has no row and
     no pose file, and is listed. Look at what --draw draws before you train.
     """
+    check_there(pictures)
     from posegen.cli.console import progress
     from posegen.cli.prepare import open_finder
     from posegen.core.errors import ConfigError, DataError
+    from posegen.core.texts import counted
     from posegen.data.footage import Footage
     from posegen.data.posing import pose_by_detector, pose_from_files
-    from posegen.data.problems import counted
     from posegen.inference.pose_results import PoseResults
 
     _check(out, draw, json, skeleton, resume)
@@ -156,16 +159,15 @@ def pose(
 def _check_form(form: str, json: Path | None, skeleton: str) -> None:
     from posegen.core.errors import ConfigError, suggest
     from posegen.inference.pose_results import FORMS
-    from posegen.poses.formats.openpose import OPENPOSE
 
     if form not in FORMS:
         raise ConfigError(f"--json-form {form}: no such form; {suggest(form, FORMS)}")
     if form != "posegen" and not json:
         raise ConfigError("--json-form is about --json; give that.")
-    if form != "posegen" and skeleton not in OPENPOSE.skeletons:
+    if FORMS[form] and skeleton not in FORMS[form]:
         raise ConfigError(
-            f"--json-form {form} holds {' or '.join(OPENPOSE.skeletons)}, not {skeleton}; leave "
-            "out --skeleton."
+            f"--json-form {form} holds {' or '.join(FORMS[form])}, not {skeleton}; leave out "
+            "--skeleton."
         )
 
 
@@ -190,7 +192,7 @@ def _check(
 
 def _report(results: PoseResults, written: Sequence[Path | None]) -> None:
     from posegen.cli.console import note, say
-    from posegen.data.problems import counted
+    from posegen.core.texts import counted
 
     for path in written:
         if path and results.found:

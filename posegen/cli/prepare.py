@@ -206,7 +206,7 @@ def print_counts(counts: Mapping[Any, Mapping[str, int]]) -> None:
 
 def _print_own(counts: OwnCounts, out: Path) -> None:
     from posegen.cli.console import note, say
-    from posegen.data.problems import counted
+    from posegen.core.texts import counted
 
     say(f"Pictures: {counts.shown()}.")
     for why, count in counts.left_out.items():

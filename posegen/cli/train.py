@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from posegen.cli import completion
 from posegen.cli.console import note, output, say
 from posegen.cli.options import (
     ConfigOption,
@@ -28,13 +29,26 @@ if TYPE_CHECKING:
 
 
 def train(
-    model: Annotated[str | None, typer.Option(help="Which model: `posegen plugins list`.")] = None,
-    preset: Annotated[str | None, typer.Option(help="One of the model's presets.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Which model: `posegen plugins list`.",
+            autocompletion=completion.component(Kind.MODEL),
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="One of the model's presets.", autocompletion=completion.presets),
+    ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     generator: Annotated[
-        str | None, typer.Option(help="Another backbone, all else unchanged.")
+        str | None,
+        typer.Option(
+            help="Another backbone, all else unchanged.",
+            autocompletion=completion.component(Kind.GENERATOR),
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -47,7 +61,11 @@ def train(
     ] = False,
     init: Annotated[
         str | None,
-        typer.Option(metavar="RUN|WEIGHTS", help="Start from weights, where names and shapes fit."),
+        typer.Option(
+            metavar="RUN|WEIGHTS",
+            help="Start from weights, where names and shapes fit.",
+            autocompletion=completion.weights,
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
     batch_size: Annotated[

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 from posegen.compute.environment import FAST, Device, cores, has_nvidia_gpu
 from posegen.core.specs import CONTRACTS, Kind
+from posegen.core.texts import counted
 from posegen.plugins import Registry
 
 #: Bytes of shared memory that loading processes need to hand their batches over.
@@ -51,7 +52,7 @@ def sections(
         "plugins": {
             f"{r.package} {r.version}": f"not loaded: {r.reason}"
             if r.reason
-            else f"{len(r.specs)} components"
+            else counted(len(r.specs), "components")
             for r in registry.records
         },
         "published weights": published_weights(registry),

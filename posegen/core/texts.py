@@ -1,10 +1,11 @@
-"""Texts of others, parsed: whatever is wrong with them is one kind of error, a ValueError."""
+"""Texts and names. Whatever is wrong with a text of others is one kind of error, a ValueError."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable
@@ -34,6 +35,17 @@ def one_form(name: str) -> str:
     True
     """
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def counted(count: int, things: str) -> str:
+    """Return a number and what it counts, which is given in the plural.
+
+    >>> counted(2, "unreadable rows of pairs"), counted(1, "unreadable rows of pairs")
+    ('2 unreadable rows of pairs', '1 unreadable row of pairs')
+    """
+    if count == 1:
+        things = re.sub(r"s\b", "", things, count=1)
+    return f"{count:,} {things}"
 
 
 def parse_json(text: str) -> Any:

@@ -87,14 +87,17 @@ def _placed(low: float, high: float, length: float, limit: int) -> float:
     return min(max(start, high - length), low)
 
 
-def follow(people: Tensor, last: Tensor | None) -> Tensor | None:
+def follow(people: Tensor, last: Tensor | None, person: int = 1) -> Tensor | None:
     """Return the person of a video's frame.
 
-    The best of `people` (N, K, 3) at the beginning, where `last` is None; then the one whose joints
-    are nearest to the person (K, 3) as last seen, or None where nobody is near.
+    The best of `people` (N, K, 3), or the `person`-th, at the beginning, where `last` is None; then
+    the one whose joints are nearest to the person (K, 3) as last seen, or None where nobody is
+    near.
     """
-    if last is None or not len(people):
-        return people[0] if len(people) else None
+    if not len(people):
+        return None
+    if last is None:
+        return people[person - 1] if len(people) >= person else None
     seen = last[:, 2] > 0
     places = last[seen, :2]
     reach = _REACH * max(2.0, float((places.amax(0) - places.amin(0)).norm()))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import NamedTuple
 
 from posegen.core.errors import DataError
+from posegen.core.texts import counted
 
 
 class Problem(NamedTuple):
@@ -51,14 +51,3 @@ class Problems:
     def summary(self) -> str:
         """Return "3 pairs of …, 1 …", or an empty text."""
         return ", ".join(counted(count, kind) for kind, count in self.counts.items())
-
-
-def counted(count: int, things: str) -> str:
-    """Return a number and what it counts, which is given in the plural.
-
-    >>> counted(2, "unreadable rows of pairs"), counted(1, "unreadable rows of pairs")
-    ('2 unreadable rows of pairs', '1 unreadable row of pairs')
-    """
-    if count == 1:
-        things = re.sub(r"s\b", "", things, count=1)
-    return f"{count:,} {things}"

@@ -64,6 +64,7 @@ def read_driver(
     layout: str,
     finder: Callable[[], PeopleFinder],
     size: tuple[int, int] | None = None,
+    person: int = 1,
 ) -> Driver:
     """Read a motion.
 
@@ -73,6 +74,8 @@ def read_driver(
         layout: name of the skeleton of the result.
         finder: makes what finds people in pictures; called for videos and pictures alone.
         size: (H, W) of the pictures of pose files that do not tell.
+        person: whose, of several people: 1 is the most prominent in the first frame that has so
+            many, who is followed from there.
 
     Raises:
         ConfigError: for a name that the library does not have.
@@ -95,34 +98,39 @@ def read_driver(
         path.is_dir() and any(is_picture(file.name) for file in path.rglob("*"))
     )
     if pictures:
-        return Driver(_followed(Footage(path), finder()), detected=True)
+        return Driver(_followed(Footage(path), finder(), person), detected=True)
     sequence = PoseSequence(path, layout, size)
     track: list[Tensor] = []
     last: Tensor | None = None
     for everybody in sequence.everybody():
-        person = follow(everybody, last)
-        last = last if person is None else person
-        track.append(torch.zeros(everybody.shape[1:]) if person is None else person)
-    return Driver(_between(track, path), detected=not sequence.ours)
+        pose = follow(everybody, last, person)
+        last = last if pose is None else pose
+        track.append(torch.zeros(everybody.shape[1:]) if pose is None else pose)
+    return Driver(_between(track, path, person), detected=not sequence.ours)
 
 
-def _followed(footage: Footage, finder: PeopleFinder) -> Tensor:
-    """Return the track of the person whom the first frames show best; the seen frames' extent."""
+def _followed(footage: Footage, finder: PeopleFinder, number: int) -> Tensor:
+    """Return the track of the `number`-th person of the first frames; the seen frames' extent."""
     last: Tensor | None = None
     track: list[Tensor] = []
     for picture in footage.read():
         people = by_prominence(finder([picture.image])[0])
-        person = follow(people, last)
+        person = follow(people, last, number)
         last = last if person is None else person
         track.append(people.new_zeros(people.shape[1:]) if person is None else person)
         if len(track) > LONGEST:
             raise DataError(f"{footage.path}: over {LONGEST:,} frames; cut it.")
-    return _between(track, footage.path)
+    return _between(track, footage.path, number)
 
 
-def _between(track: list[Tensor], path: Path) -> Tensor:
+def _between(track: list[Tensor], path: Path, person: int) -> Tensor:
     """Return the frames from the first to the last in which somebody is."""
     seen = [number for number, pose in enumerate(track) if pose[:, 2].any()]
+    if not seen and person > 1:
+        raise DataError(
+            f"{path}: none of its {len(track)} frames has {person} people; count from 1, the "
+            "largest first, and let the detector look for more, as with `--set detector.people=3`."
+        )
     if not seen:
         raise DataError(f"{path}: nobody is found in any of its {len(track)} frames.")
     return torch.stack(track[seen[0] : seen[-1] + 1])

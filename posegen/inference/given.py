@@ -112,6 +112,11 @@ def picture_of(source: PictureLike) -> Image.Image:
         if source.dtype != torch.uint8 or source.dim() != 3 or len(source) != 3:
             raise DataError(f"a tensor of {source.dtype} and {tuple(source.shape)}: {_PICTURES}")
         return as_picture(source)
+    if isinstance(source, list | tuple):
+        raise DataError(
+            f"a list of {len(source)} pictures: every model here takes one picture of a person; "
+            "give the best one, or ask for each by itself."
+        )
     if not isinstance(source, str | Path):
         raise DataError(f"a source that is a {type(source).__name__}: {_PICTURES}")
     try:

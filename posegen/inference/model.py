@@ -279,6 +279,7 @@ class PoseTransfer:
         *,
         detector: str | None = None,
         person: int = 1,
+        driver_person: int = 1,
         how: How = "source",
         smoothing: Strength = "light",
         background: str = "model",
@@ -288,7 +289,7 @@ class PoseTransfer:
         """Yield the person of a photo, framed for this model, in a motion's poses.
 
         Args:
-            photo, motion, source_keypoints, person, how, smoothing: see `stage`.
+            photo, motion, source_keypoints, person, driver_person, how, smoothing: see `stage`.
             detector: which; by default `DEFAULT_DETECTOR`.
             background: see `posegen.inference.backgrounds.with_background`.
             seed, sampling: as in `generate`.
@@ -309,6 +310,7 @@ class PoseTransfer:
             source_keypoints,
             finder=finder,
             person=person,
+            driver_person=driver_person,
             how=how,
             smoothing=smoothing,
         )
@@ -323,6 +325,7 @@ class PoseTransfer:
         *,
         finder: Callable[[], PeopleFinder],
         person: int = 1,
+        driver_person: int = 1,
         how: How = "source",
         smoothing: Strength = "light",
     ) -> Scene:
@@ -334,6 +337,7 @@ class PoseTransfer:
             source_keypoints: the pose in the photo; without it, it is found.
             finder: makes what finds people; called once, where a pose is not given.
             person: which of several people in the photo: 1 is the largest.
+            driver_person: which of several people in the motion's first frames.
             how, smoothing: how the motion is put on the person; see `animation.set_scene`.
 
         Raises:
@@ -350,7 +354,7 @@ class PoseTransfer:
         return set_scene(
             image,
             keypoints,
-            read_driver(motion, self.skeleton, finder),
+            read_driver(motion, self.skeleton, finder, person=driver_person),
             layout=self.skeleton,
             size=self.image_size,
             how=how,

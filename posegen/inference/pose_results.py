@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from posegen.core.skeletons import skeleton
 from posegen.core.writing import save_picture, write_json
 from posegen.data.posing import Posed
 from posegen.inference.pose_files import write_pose
 from posegen.poses.draw import draw_pose_on
-from posegen.poses.formats.openpose import openpose_content
+from posegen.poses.formats.openpose import OPENPOSE, openpose_content
 from posegen.poses.formats.published import AnnotationWriter
+from posegen.poses.formats.writing import alphapose_picture, coco_result, yolo_line
 
-#: Forms of pose files that are written.
-FORMS = ("posegen", "openpose", "openpose-fractions")
+#: Forms of pose files that are written, and in which skeletons; () for all.
+FORMS: dict[str, tuple[str, ...]] = {
+    "posegen": (),
+    "openpose": OPENPOSE.skeletons,
+    "openpose-fractions": OPENPOSE.skeletons,
+    "coco": (),
+    "alphapose": (),
+    "yolo": (),
+}
+#: Those that are one file for all pictures.
+_TOGETHER = {"coco": "coco-results.json", "alphapose": "alphapose-results.json"}
 
 
 class PoseResults:
@@ -32,7 +45,9 @@ class PoseResults:
         out: the CSV file, or None.
         draw: folder of the drawings, or None.
         json: folder of the pose files, or None.
-        form: of these: posegen's own, OpenPose's in pixels, or that in fractions of the picture.
+        form: of these: posegen's own, OpenPose's in pixels, or that in fractions of the picture,
+            YOLO's labels; or COCO's results and AlphaPose's, each one file for all pictures, which
+            is written at the end.
         layout_name: the layout of the keypoints; `openpose18` where there is a CSV file.
         resume: go on with an existing CSV file; else one is refused.
 
@@ -54,6 +69,7 @@ class PoseResults:
         self._layout = skeleton(layout_name)
         self._writer = AnnotationWriter(out, resume) if out else None
         self._places: dict[Path, str] = {}
+        self._together: dict[str, Any] = {}
         self.done = frozenset(self._writer.names if self._writer else ())
         self.looked_at = 0
         self.without: list[str] = []
@@ -66,6 +82,10 @@ class PoseResults:
     def __exit__(self, *error: object) -> None:
         if self._writer:
             self._writer.__exit__(*error)
+        if self._json and self._together:
+            self._json.mkdir(parents=True, exist_ok=True)
+            together = list(self._together.values()) if self._form == "coco" else self._together
+            write_json(self._json / _TOGETHER[self._form], together)
 
     @property
     def found(self) -> int:
@@ -92,13 +112,23 @@ class PoseResults:
         if self._writer:
             self._writer.add(posed.name, posed.keypoints, (height, width))
         if self._json:
-            path = self._place(self._json, posed.name, ".json")
-            if self._form == "posegen":
-                write_pose(path, posed.keypoints, (height, width), self._layout.name)
-            else:
-                fractions = self._form == "openpose-fractions"
-                content = openpose_content(posed.keypoints, (height, width), fractions=fractions)
-                write_json(path, content)
+            self._write(self._json, posed.name, posed.keypoints, (height, width))
+
+    def _write(self, folder: Path, name: str, points: Tensor, size: tuple[int, int]) -> None:
+        layout = self._layout.name
+        if self._form == "coco":
+            self._together[name] = coco_result(name, points, layout)
+        elif self._form == "alphapose":
+            self._together[name] = alphapose_picture(points, layout)
+        elif self._form == "yolo":
+            line = yolo_line(points, layout, size)
+            self._place(folder, name, ".txt").write_text(f"{line}\n", encoding="utf-8")
+        elif self._form == "posegen":
+            write_pose(self._place(folder, name, ".json"), points, size, layout)
+        else:
+            fractions = self._form == "openpose-fractions"
+            content = openpose_content(points, size, fractions=fractions)
+            write_json(self._place(folder, name, ".json"), content)
 
     def _place(self, folder: Path, name: str, suffix: str) -> Path:
         """Return `folder/name.png` for `name.jpg`, or `name.jpg.png` where that name is taken."""

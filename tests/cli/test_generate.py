@@ -224,7 +224,7 @@ def test_speed_is_chosen_by_options(
         (["--target-pose", "{tmp}/me.json", "--clip", "{tmp}/a.avi"], "a clip ends in .gif"),
         (
             ["--target-poses", "{tmp}/no", "--clip", "{tmp}/a.gif"],
-            "no such file or folder of poses",
+            "no such file or folder",
         ),
         (
             ["--target-pose", "{tmp}/me.json", "--out", "{tmp}/o", "--precision", "half"],

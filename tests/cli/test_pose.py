@@ -263,3 +263,35 @@ def test_poses_are_written_as_openpose_writes_them(
     code, _, said = call(*words, "--json-form", "openpos")
     assert code == 2
     assert "did you mean 'openpose'" in said
+
+
+@pytest.mark.parametrize("form", ["coco", "alphapose", "yolo"])
+def test_poses_written_for_other_programs_are_read_back(
+    form: str, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    data = posegen.dataset("people", image_size=(256, 176))
+    (tmp_path / "in").mkdir()
+    for name, image in (("a", data[0].source), ("b", data[40].source)):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "in" / f"{name}.png")
+    pictures = tmp_path / "in"
+    code, _, said = call(pictures, "--json", tmp_path / "own")
+    assert code == 0, said
+    code, _, said = call(pictures, "--json", tmp_path / "out", "--json-form", form)
+    assert code == 0, said
+    files = {"coco": ["coco-results.json"], "alphapose": ["alphapose-results.json"]}
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == files.get(
+        form, ["a.txt", "b.txt"]
+    )
+    words = ["--poses", tmp_path / "out", "--json", tmp_path / "again"]
+    code, _, said = call(pictures, *words, "--threshold", "0.01")
+    assert code == 0, said
+    for name in ("a", "b"):
+        own, read = (
+            read_pose(tmp_path / of / f"{name}.json", "openpose18") for of in ("own", "again")
+        )
+        seen = own.keypoints[:, 2] > 0
+        assert seen.sum() > 10
+        assert torch.equal(seen, read.keypoints[:, 2] > 0)
+        torch.testing.assert_close(
+            own.keypoints[seen, :2], read.keypoints[seen, :2], atol=0.02, rtol=0
+        )

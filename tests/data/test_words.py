@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from posegen.core.texts import counted
 from posegen.data import own, tables
-from posegen.data.problems import counted
 
 
 @pytest.mark.parametrize(

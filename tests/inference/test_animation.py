@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from posegen.core import ConfigError, DataError, skeleton
 from posegen.data.posing import PeopleFinder
 from posegen.inference.animation import Driver, beside_poses, find_person, read_driver, set_scene
 from posegen.inference.pose_files import write_pose
+from posegen.poses.formats.openpose import openpose_content
 from posegen.poses.motions import motion
 
 LAYOUT = "openpose18"
@@ -112,6 +114,30 @@ def test_pose_files_drive_too(tmp_path: Path) -> None:
     driver = read_driver(tmp_path, LAYOUT, no_finder)
     assert not driver.detected
     assert driver.track.shape == (3, 18, 3)
+
+
+@pytest.mark.parametrize("from_files", [False, True])
+def test_another_of_several_people_drives(tmp_path: Path, from_files: bool) -> None:
+    large, small = standing(), standing()
+    small[:, :2] = small[:, :2] / 2 + torch.tensor([10.0, 20.0])
+    both = torch.stack([small, large])
+    seen = [large[None], both, both.flip(0), both]  # the small one comes later
+    for number, people in enumerate(seen):
+        if from_files:
+            contents = [openpose_content(person, (200, 150)) for person in people]
+            whole = {**contents[0], "people": [c["people"][0] for c in contents]}
+            (tmp_path / f"f{number}_keypoints.json").write_text(json.dumps(whole))
+        else:
+            Image.new("RGB", (150, 200)).save(tmp_path / f"f{number}.png")
+
+    def finder() -> PeopleFinder:
+        return no_finder() if from_files else Finder(*seen)
+
+    for person, wanted in ((1, [large] * 4), (2, [small] * 3)):
+        driver = read_driver(tmp_path, LAYOUT, finder, person=person)
+        torch.testing.assert_close(driver.track, torch.stack(wanted), atol=0.01, rtol=0)
+    with pytest.raises(DataError, match="none of its 4 frames has 3 people"):
+        read_driver(tmp_path, LAYOUT, finder, person=3)
 
 
 def test_nobody_is_said(tmp_path: Path) -> None:

@@ -160,7 +160,10 @@ def test_pictures_and_poses_are_taken_in_every_usual_form(
     [
         (np.zeros((8, 8), np.uint8), r"an array of uint8 and shape \(8, 8\): give one file"),
         (np.zeros((8, 8, 3)), "an array of float64"),
-        ([np.zeros((8, 8, 3), np.uint8)], "a source that is a list: give one file"),
+        (
+            [np.zeros((8, 8, 3), np.uint8)],
+            "a list of 1 pictures: every model here takes one picture",
+        ),
         (torch.full((3, 8, 8), 2.0), "a tensor of torch.float32"),
         (7, "a source that is a int"),
     ],

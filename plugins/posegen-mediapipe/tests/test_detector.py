@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -170,3 +171,26 @@ def test_without_mediapipe_its_package_is_asked_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with pytest.raises(PluginError, match=r"mediapipe, which is not installed; .*==0\.10\.21'"):
         MediaPipe(MediaPipeConfig())
+
+
+def test_what_the_libraries_log_stays_off_the_screen(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def find(picture: Any) -> list[list[Mark]]:
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate\n")  # past Python's stderr
+        return white_pixel(picture)
+
+    install_old(monkeypatch, find)
+    detector = MediaPipe(MediaPipeConfig(borders=(0.0,)))
+    detector(picture_with_white_pixel())
+    print("ours", file=sys.stderr)
+    assert capfd.readouterr().err == "ours\n"
+
+    def fail(picture: Any) -> list[list[Mark]]:
+        os.write(2, b"the reason\n")
+        raise RuntimeError("failed")
+
+    install_old(monkeypatch, fail)
+    with pytest.raises(RuntimeError):
+        MediaPipe(MediaPipeConfig(borders=(0.0,)))(picture_with_white_pixel())
+    assert capfd.readouterr().err == "the reason\n"

@@ -11,8 +11,11 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import sys
+import tempfile
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +58,19 @@ class MediaPipe(PoseDetector):
 
     def __init__(self, config: MediaPipeConfig) -> None:
         self.config = config
-        self.landmarker = open_landmarker(config)
+        with quiet():
+            self.landmarker = open_landmarker(config)
+        self._loud = True
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """See `posegen.core.PoseDetector`."""
         pictures = images.permute(0, 2, 3, 1).cpu().contiguous().numpy()
-        return [self._detect(picture).to(images.device) for picture in pictures]
+        # The libraries below log once more when they see their first picture.
+        with quiet() if self._loud else nullcontext():
+            found = [self._detect(picture) for picture in pictures[:1]]
+        self._loud = False
+        found += [self._detect(picture) for picture in pictures[1:]]
+        return [people.to(images.device) for people in found]
 
     def _detect(self, picture: NDArray[np.uint8]) -> Tensor:
         people: list[list[tuple[float, float, float]]] = []
@@ -77,6 +87,29 @@ class MediaPipe(PoseDetector):
         result[..., :2] -= 0.5
         result[..., 2] *= result[..., 2] >= self.config.joint_score
         return result
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep off the screen what TensorFlow Lite and MediaPipe log of themselves.
+
+    They write to the file descriptor of standard error, past Python's. Where something fails, what
+    was kept off is written after all.
+    """
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(screen, kept.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(screen, 2)
+            os.close(screen)
 
 
 def _frame(picture: NDArray[np.uint8], border: float) -> tuple[NDArray[np.uint8], int, int]:
