@@ -204,12 +204,10 @@ def _scores(network: Any, material: Material, device: torch.device) -> dict[str,
     alone = material.gallery is material.query  # of a data set, both are the same pictures
     gallery = query if alone else features(network, material.gallery.images, device)
     found = {"": _of_queries(material, query, gallery)}
-    if material.extra_query is not None and material.extra_gallery is not None:
-        query = centralised(network, query, material.extra_query, device)
-        if alone:
-            gallery = query
-        else:
-            gallery = centralised(network, gallery, material.extra_gallery, device)
+    extra = material.extra_query, material.extra_gallery
+    if extra[0] is not None and extra[1] is not None:
+        query = centralised(network, query, extra[0], device)
+        gallery = query if alone else centralised(network, gallery, extra[1], device)
         found[_CENTRALISED] = _of_queries(material, query, gallery)
     return found
 
