@@ -201,14 +201,14 @@ def _pictures(material: Material, cell: Cell) -> Pictures:
 def _scores(network: Any, material: Material, device: torch.device) -> dict[str, Any]:
     """Return "" and, with centralisation, its name -> the values of every query."""
     query = features(network, material.query.images, device)
-    gallery = features(network, material.gallery.images, device)
+    alone = material.gallery is material.query  # of a data set, both are the same pictures
+    gallery = query if alone else features(network, material.gallery.images, device)
     found = {"": _of_queries(material, query, gallery)}
-    if material.extra_query is not None and material.extra_gallery is not None:
-        found[_CENTRALISED] = _of_queries(
-            material,
-            centralised(network, query, material.extra_query, device),
-            centralised(network, gallery, material.extra_gallery, device),
-        )
+    extra = material.extra_query, material.extra_gallery
+    if extra[0] is not None and extra[1] is not None:
+        query = centralised(network, query, extra[0], device)
+        gallery = query if alone else centralised(network, gallery, extra[1], device)
+        found[_CENTRALISED] = _of_queries(material, query, gallery)
     return found
 
 
