@@ -1,6 +1,6 @@
 """Kills commands at any moment: nothing may be lost, and the next command clears what is left.
 
-    python scripts/kills.py [KILLS]
+    python scripts/kills.py [KILLS [SEED]]
 
 Training, `data pack`, `export`, `data prepare`, `eval --save` and `weights pull` are each killed
 (SIGKILL) after a time drawn between nothing and what they take, and then run again to the end. What
@@ -178,7 +178,7 @@ def main() -> None:
     import posegen.weights.pull  # noqa: F401
 
     torch.set_num_threads(1)
-    draw, faults = random.Random(18), 0
+    draw, faults = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 0), 0
     landed: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as name:
         inputs, place = Path(name, "inputs"), Path(name, "work")

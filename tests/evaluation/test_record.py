@@ -200,6 +200,7 @@ def line(number, text):
         lines = path.read_bytes().split(b"\n")
         lines[number] = text
         path.write_bytes(b"\n".join(lines))
+        damaged(lambda c: c.pop("values_sha256"))(folder)  # else it is found by that
 
     return apply
 
@@ -242,3 +243,11 @@ def test_reading_imports_no_torch(evaluation, tmp_path):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", code]).returncode == 0
+
+
+def test_values_of_another_evaluation_are_refused(evaluation, tmp_path):
+    write(evaluation, tmp_path)
+    table = tmp_path / "scores.csv"
+    table.write_bytes(table.read_bytes().replace(b"0.5", b"0.6", 1))
+    with pytest.raises(DataError, match=r"it is not the one that scores\.json was written with"):
+        read(tmp_path)
