@@ -17,6 +17,7 @@ def test_a_page_and_tables(call: Call, scored: tuple[Path, Path], tmp_path: Path
     names = ["new/page.html", "all.json", "all.csv", "all.tex"]
     out, as_json, as_csv, as_tex = (tmp_path / name for name in names)
     words = ["--out", out, "--json", as_json, "--csv", as_csv, "--latex", as_tex, "--gallery", "3"]
+    words += ["--allow", scored[0].parent]
     code, shown, said = call("report", *scored, *words)
     assert (code, shown) == (0, "")
     assert f"Written to {out} (" in said
@@ -44,7 +45,12 @@ def test_pictures_that_are_gone_are_said(
     for name in ("scores.json", "scores.csv"):
         text = (scored[0] / name).read_text().replace(str(scored[0]), "/nowhere")
         (folder / name).write_text(text)
-    code, _, said = call("report", folder, "--out", tmp_path / "x.html")
+    words = ["report", folder, "--out", tmp_path / "x.html"]
+    code, _, said = call(*words)
+    assert code == 0
+    assert "name /nowhere, which nobody has allowed" in said
+    allow = ["--allow", "/nowhere", "--allow", scored[0].parent]
+    code, _, said = call(*words, *allow)
     assert code == 0
     assert "no pictures of moved: --results /nowhere: no such folder." in said
     assert "no pictures of moved" in (tmp_path / "x.html").read_text()
