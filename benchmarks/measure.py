@@ -23,8 +23,9 @@ def in_turn(ours: Callable[[], object], plain: Callable[[], object], rounds: int
     """Run both sides once to warm up, then in turn.
 
     Returns:
-        The median seconds of each side, and ours / plain as `ratio`; `cpu_ratio` is the same of the
-        processor's time, which other programs on the machine disturb less.
+        The median seconds of each side, and ours / plain as `ratio`; `spread`, the least and the
+        greatest such ratio of a round; and `cpu_ratio`, of the least processor's time of all rounds
+        on each side, which other programs on the machine disturb least.
     """
     wall: dict[str, list[float]] = {"ours": [], "plain": []}
     cpu: dict[str, list[float]] = {"ours": [], "plain": []}
@@ -37,14 +38,14 @@ def in_turn(ours: Callable[[], object], plain: Callable[[], object], rounds: int
             if number:
                 wall[side].append(time.perf_counter() - start)
                 cpu[side].append(time.process_time() - start_cpu)
-    ours_s, plain_s, ours_cpu, plain_cpu = (
-        statistics.median(seconds[side]) for seconds in (wall, cpu) for side in ("ours", "plain")
-    )
+    ours_s, plain_s = (statistics.median(wall[side]) for side in ("ours", "plain"))
+    ratios = [a / b for a, b in zip(wall["ours"], wall["plain"], strict=True)]
     return {
         "ours_s": _rounded(ours_s),
         "plain_s": _rounded(plain_s),
         "ratio": round(ours_s / plain_s, 3),
-        "cpu_ratio": round(ours_cpu / plain_cpu, 3),
+        "spread": f"{min(ratios):.3f}-{max(ratios):.3f}",
+        "cpu_ratio": round(min(cpu["ours"]) / min(cpu["plain"]), 3),
     }
 
 

@@ -11,7 +11,6 @@ import typer
 from posegen.cli.console import print_table, say
 from posegen.cli.options import output_file
 from posegen.core.errors import ConfigError, suggest
-from posegen.core.writing import write_json
 
 #: What can be timed -> its script.
 SCRIPTS = {
@@ -46,6 +45,8 @@ def bench(
     """
     import subprocess
     import sys
+
+    from posegen.core.writing import write_json
 
     if name not in SCRIPTS:
         raise ConfigError(f"bench {name}: no such benchmark; {suggest(name, SCRIPTS)}")

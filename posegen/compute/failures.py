@@ -95,6 +95,8 @@ def sentence(error: BaseException) -> tuple[str, int] | None:
             "What was saved stays: go on with --resume.",
             1,
         )
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "the home folder that `~` stands for is not known; set HOME, or write it out.", 2
     if not isinstance(error, OSError) or error.errno is None:
         return None
     path = os.fsdecode(error.filename) if error.filename else "a file"

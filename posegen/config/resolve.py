@@ -115,6 +115,8 @@ def _check_removals(tree: Tree) -> None:
     """Say so where a section is removed that is not there, or that must be there."""
     for group in GROUPS:
         members = tree.get(group) or {}
+        if not isinstance(members, Mapping):
+            raise ConfigError(f"{group}={members}: is a section; write {group}.NAME.KEY=value.")
         there = [key for key, value in members.items() if value is not None]
         for key in members:
             if key not in there:

@@ -35,6 +35,10 @@ def read_toml(path: Path) -> Tree:
         raise ConfigError(f"{path}: not a readable TOML file: {error}.") from None
 
 
+#: Parts of a key, far more than any has.
+_DEEPEST = 20
+
+
 def parse_override(text: str, option: str = "--set") -> Tree:
     """Turn `a.b=value` into a tree.
 
@@ -49,6 +53,8 @@ def parse_override(text: str, option: str = "--set") -> Tree:
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise ConfigError(f"{option} {text}: write it as key.subkey=value.")
+    if len(parts) > _DEEPEST:
+        raise ConfigError(f"{option} {text}: a key has at most {_DEEPEST} parts.")
     tree: Any = parse_value(value.strip())
     for part in reversed(parts):
         tree = {part: tree}

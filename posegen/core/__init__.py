@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from posegen.core.lazy import lazy_exports, listed_in
+from posegen.core.lazy import lazy_exports
 
-if TYPE_CHECKING:  # the list for type checkers, and `listed_in` reads it
+if TYPE_CHECKING:  # the list for type checkers
     from posegen.core.anatomy import BODY_PARTS as BODY_PARTS
     from posegen.core.anatomy import PART_LAYERS as PART_LAYERS
     from posegen.core.anatomy import Anatomy as Anatomy
@@ -86,4 +86,74 @@ if TYPE_CHECKING:  # the list for type checkers, and `listed_in` reads it
     from posegen.core.specs import TrackerSpec as TrackerSpec
     from posegen.core.specs import hookimpl as hookimpl
 
-__getattr__, __dir__ = lazy_exports(__name__, listed_in(__file__))
+#: The same list for those who run: module -> names (a test compares the two).
+_EXPORTS = {
+    "posegen.core.anatomy": ("BODY_PARTS", "PART_LAYERS", "Anatomy", "BodyPart"),
+    "posegen.core.batches": ("Batch", "GeneratorOutput", "Pair", "TaskInfo"),
+    "posegen.core.config": ("Config",),
+    "posegen.core.contracts": (
+        "Discriminator",
+        "Generator",
+        "Loss",
+        "PairDataset",
+        "PoseDetector",
+        "PoseEncoder",
+        "Tracker",
+        "WeightsConverter",
+    ),
+    "posegen.core.errors": (
+        "ConfigError",
+        "DataError",
+        "PluginError",
+        "PosegenError",
+        "TrainingError",
+        "UserError",
+        "WeightsError",
+        "suggest",
+    ),
+    "posegen.core.features": ("FeatureNetwork", "VGG19Features", "gram", "style_distance"),
+    "posegen.core.fields": (
+        "Field",
+        "FieldKind",
+        "is_of_source",
+        "is_of_target",
+        "other_inputs",
+        "source_inputs",
+    ),
+    "posegen.core.image_pool": ("ImagePool",),
+    "posegen.core.methods": ("Method", "Network", "Parts", "StepContext", "WeightedLoss"),
+    "posegen.core.metrics": ("Metric", "PerImageMetric", "ReferenceImages"),
+    "posegen.core.motion": (
+        "Capsules",
+        "Motion",
+        "at_least_float32",
+        "capsule_masks",
+        "cleared",
+        "fetch",
+        "part_positions",
+    ),
+    "posegen.core.noise": ("Noise",),
+    "posegen.core.pretrained": ("PretrainedFile", "read_tensors"),
+    "posegen.core.recipes": ("Model",),
+    "posegen.core.skeletons": ("SKELETONS", "Skeleton", "skeleton"),
+    "posegen.core.specs": (
+        "CAPABILITIES",
+        "CONTRACTS",
+        "ConverterSpec",
+        "DatasetSpec",
+        "DetectorSpec",
+        "DiscriminatorSpec",
+        "EncoderSpec",
+        "GeneratorSpec",
+        "Kind",
+        "LossSpec",
+        "MethodSpec",
+        "MetricSpec",
+        "ModelSpec",
+        "Spec",
+        "TrackerSpec",
+        "hookimpl",
+    ),
+}
+
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

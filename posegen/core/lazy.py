@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 
@@ -29,15 +27,3 @@ def lazy_exports(
         return value
 
     return getattribute, lambda: sorted(module_of)
-
-
-def listed_in(file: str) -> dict[str, list[str]]:
-    """Return what a package imports under `if TYPE_CHECKING:`, as `lazy_exports` takes it.
-
-    So one list is enough: `from module import Name as Name`, a line for each name.
-    """
-    modules: dict[str, list[str]] = {}
-    for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.col_offset:
-            modules.setdefault(node.module, []).extend(alias.name for alias in node.names)
-    return modules

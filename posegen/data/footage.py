@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Container, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ from torch import Tensor
 
 from posegen.core.errors import ConfigError, DataError
 from posegen.data.image_files import read_whole
-from posegen.data.pictures import SUFFIXES, is_picture
+from posegen.data.pictures import SUFFIXES, is_picture, unread
+
+_log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg")
 
@@ -53,10 +56,15 @@ class Footage:
         self.names: list[str] | None = None
         if path.is_dir():
             files = (file.relative_to(path).as_posix() for file in path.rglob("*"))
-            visible = (name for name in files if "/." not in f"/{name}")
+            visible = [name for name in files if "/." not in f"/{name}"]
             self.names = sorted(filter(is_picture, visible))
+            passed = unread(visible)
             if not self.names:
-                raise DataError(f"{path}: holds no picture ({', '.join(SUFFIXES)}).")
+                raise DataError(
+                    f"{path}: holds no picture ({', '.join(SUFFIXES)}). {passed}".strip()
+                )
+            if passed:
+                _log.warning("%s: %s", path, passed)
         elif not path.is_file():
             raise DataError(f"{path}: no such picture, video or folder.")
         elif path.suffix.lower() in VIDEO_SUFFIXES:
@@ -66,7 +74,7 @@ class Footage:
         else:
             raise DataError(
                 f"{path}: neither a picture ({', '.join(SUFFIXES)}) nor a video "
-                f"({', '.join(VIDEO_SUFFIXES)}), by its name."
+                f"({', '.join(VIDEO_SUFFIXES)}), by its name; save it as one of these."
             )
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from posegen.core.errors import DataError
@@ -31,6 +32,8 @@ from posegen.data.problems import Problem, Problems
 from posegen.data.tables import SplitTables
 
 _VERSION = 2
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
@@ -54,6 +57,11 @@ class PackedPictures:
         """Travel to other processes as a path, not as gigabytes."""
         return PackedPictures, (self.path,)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, 3, H, W)."""
+        return tuple(self._pictures.shape)
+
     def __getitem__(self, places: Tensor) -> Tensor:
         """Return copies of the pictures at `places` (any number of dimensions)."""
         return self._pictures[places]
@@ -75,14 +83,28 @@ def open_packed(
     if config.cache_folder is None:
         return None
     path = config.cache_folder / f"{split}-{_key(tables)}.safetensors"
-    if not path.exists():
+    packed = _opened(path, len(tables.names), tables.image_size)
+    if packed is None:
         _pack(tables, path, problems, progress)
         return PackedPictures(path)
-    packed = PackedPictures(path)
     for place in (~packed.good).nonzero().flatten().tolist():
         picture = look_at(tables.folder / tables.names[place], tables.image_size)
         if isinstance(picture, Problem):  # it is: the file was packed from these pictures
             problems.add(*picture)
+    return packed
+
+
+def _opened(path: Path, count: int, size: tuple[int, int]) -> PackedPictures | None:
+    """Return a packed file as it should be; None where there is none, or it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        packed = PackedPictures(path)
+        if packed.shape != (count, 3, *size) or packed.good.shape != (count,):
+            raise ValueError("pictures of another number or size")
+    except (SafetensorError, OSError, ValueError) as error:
+        _log.warning("%s: damaged (%s); it is packed anew.", path, error)
+        return None
     return packed
 
 

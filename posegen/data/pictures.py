@@ -7,7 +7,7 @@ over white, 16 bits scaled to 8. Its header is judged before anything is decoded
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -30,6 +30,21 @@ PIXEL_LIMIT = 64_000_000
 _BYTE_LIMIT = 2**29
 
 _ORIENTATION = 0x0112
+
+
+#: Pictures by their names that are not read: Pillow has no decoder of its own for them.
+UNREAD = (".heic", ".heif", ".dng", ".cr2", ".nef", ".arw", ".raw", ".jxl", ".psd")
+
+
+def unread(names: Iterable[str]) -> str:
+    """Say which pictures are passed over, as no reader is here for them; "" where none are."""
+    passed = sorted(name for name in names if name.lower().endswith(UNREAD))
+    if not passed:
+        return ""
+    return (
+        f"{len(passed)} pictures are passed over, for example {passed[0]}: no reader is here for "
+        "them; save them as JPEG or PNG."
+    )
 
 
 def is_picture(name: str) -> bool:

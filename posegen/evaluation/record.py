@@ -12,6 +12,7 @@ Numbers are written so that they are read back to the last bit.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -24,7 +25,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from posegen.core.errors import DataError
-from posegen.core.texts import parse_json, read_text
+from posegen.core.files import read_regular
+from posegen.core.texts import LIMIT, parse_json, parse_rows, read_text
 from posegen.evaluation import causes
 from posegen.evaluation.result import Evaluation, ProtocolScores, Score
 
@@ -34,6 +36,9 @@ SCHEMA = 2
 JSON_NAME, CSV_NAME = "scores.json", "scores.csv"
 
 _ROWS = TypeAdapter(dict[str, dict[str, Score]])
+
+#: What scores.json has beside what `to_json` says: the sha256 of its scores.csv.
+_DIGEST = "values_sha256"
 
 _FIXED = ["row", "source", "target"]
 _TARGET, _LOOK = "target", re.compile(r"(\d{1,5}x\d{1,5}:[0-9a-f]{32})?")
@@ -89,7 +94,8 @@ def write(evaluation: Evaluation, folder: Path) -> list[Path]:
     from posegen.core.writing import write_atomically
 
     values = _table(evaluation).encode(**_ENCODING)
-    scores = json.dumps(to_json(evaluation), indent=2, allow_nan=False) + "\n"
+    content = {**to_json(evaluation), _DIGEST: hashlib.sha256(values).hexdigest()}
+    scores = json.dumps(content, indent=2, allow_nan=False) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / CSV_NAME, folder / JSON_NAME]
     write_atomically(paths[0], values)
@@ -123,12 +129,15 @@ def read(path: Path) -> Evaluation:
         protocols = [_protocol(entry) for entry in content["evaluations"]]
         subject, pairs = dict(content["subject"]), int(content["pairs"])
         seconds = float(content["seconds"])
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError) as error:
         raise _damaged(file, error) from None
     try:
-        with table.open(newline="", **_ENCODING) as lines:
-            names, found = _read_values(list(csv.reader(lines)), protocols, pairs)
-    except (LookupError, ValueError, csv.Error) as error:
+        values = read_regular(table, LIMIT)
+        if content.get(_DIGEST) not in (None, hashlib.sha256(values).hexdigest()):
+            raise ValueError(f"it is not the one that {file.name} was written with")
+        lines = io.StringIO(values.decode(**_ENCODING), newline="")
+        names, found = _read_values(parse_rows(lines), protocols, pairs)
+    except (LookupError, ValueError, OSError) as error:
         raise _damaged(table, error) from None
     return Evaluation(subject, names, protocols, seconds, found)
 

@@ -190,7 +190,7 @@ def read_config(path: Path) -> WeightsConfig:
     # Tensors without a description, as other programs write them, are taken as they are.
     inner = read_metadata(path / TENSORS) if path.is_dir() else {}
     if inner and inner != tree:
-        key = next(k for k in sorted({*inner, *tree}) if inner.get(k) != tree.get(k))
+        key = next(k for k in sorted({*inner, *tree}) if inner.get(k, ...) != tree.get(k, ...))
         raise WeightsError(
             f"{file}: {key!r} is not what {TENSORS} was saved with; give a folder as it was "
             "written."

@@ -7,6 +7,7 @@ https to http.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +18,8 @@ from posegen.core.errors import WeightsError
 
 #: Seconds that a file may take, however slowly it drips, and seconds of silence.
 TIME_LIMIT, _SILENCE = 6 * 3600.0, 60.0
+#: Bytes that come at least in so many seconds; a modem brings more.
+_LEAST, _PERIOD = 60 * 1024, 60.0
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 _REDIRECTS = 5
@@ -94,9 +97,14 @@ async def _download(
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             raise WeightsError(f"{url}: the server compressed it, though asked not to.")
         total, done = int(answer.headers.get("Content-Length", 0)), 0
+        since, then = time.monotonic(), 0
         with to.open("xb") as file:
             async for chunk in answer.aiter_raw():
                 done += len(chunk)
+                if time.monotonic() - since > _PERIOD:
+                    if done - then < _LEAST:
+                        raise ValueError(f"less than {_LEAST:,} bytes in {_PERIOD:g} seconds")
+                    since, then = time.monotonic(), done
                 if max(done, total) > most:
                     raise WeightsError(f"{url}: more than {most:,} bytes{hint}.")
                 file.write(chunk)

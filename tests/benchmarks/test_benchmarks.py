@@ -55,7 +55,7 @@ def test_sides_take_turns_after_a_warm_up() -> None:
     calls: list[str] = []
     found = in_turn(lambda: calls.append("ours"), lambda: calls.append("plain"), rounds=2)
     assert calls == ["ours", "plain"] * 3
-    assert set(found) == {"ours_s", "plain_s", "ratio", "cpu_ratio"}
+    assert set(found) == {"ours_s", "plain_s", "ratio", "spread", "cpu_ratio"}
 
 
 def test_peak_memory_is_at_least_what_is_there_now() -> None:

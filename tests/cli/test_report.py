@@ -45,10 +45,12 @@ def test_pictures_that_are_gone_are_said(
     for name in ("scores.json", "scores.csv"):
         text = (scored[0] / name).read_text().replace(str(scored[0]), "/nowhere")
         (folder / name).write_text(text)
-    code, _, said = call(
-        "report", folder, "--allow", "/nowhere", "--allow", scored[0].parent,
-        "--out", tmp_path / "x.html",
-    )  # fmt: skip
+    words = ["report", folder, "--out", tmp_path / "x.html"]
+    code, _, said = call(*words)
+    assert code == 0
+    assert "name /nowhere, which nobody has allowed" in said
+    allow = ["--allow", "/nowhere", "--allow", scored[0].parent]
+    code, _, said = call(*words, *allow)
     assert code == 0
     assert "no pictures of moved: --results /nowhere: no such folder." in said
     assert "no pictures of moved" in (tmp_path / "x.html").read_text()

@@ -128,3 +128,15 @@ def test_a_broken_video(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
     with pytest.raises(DataError, match=r"a\.mp4: cannot be read as a video"):
         list(Footage(tmp_path / "a.mp4").read())
+
+
+def test_pictures_that_no_reader_is_for_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "IMG_1.HEIC").touch()
+    (tmp_path / "IMG_2.heic").touch()
+    with pytest.raises(DataError, match=r"2 pictures are passed over, for example IMG_1.HEIC: no"):
+        Footage(tmp_path)
+    save(tmp_path / "a.png")
+    assert Footage(tmp_path).names == ["a.png"]
+    assert "save them as JPEG or PNG" in caplog.text

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch.utils.data import DataLoader
 from torchvision.io import write_png
 
@@ -64,6 +65,23 @@ def test_a_changed_picture_is_packed_anew(market: Any) -> None:
     dataset = packed(market)
     assert len(files(folder)) == 2
     assert torch.equal(dataset[0].target, 255 - market.pixels[1])
+
+
+@pytest.mark.parametrize("damage", ["cut", "none", "other", "header"])
+def test_a_damaged_file_is_packed_anew(
+    market: Any, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = packed(market)[0]
+    (path,) = files(market.config.root / "packed")
+    content = path.read_bytes()
+    other = to_bytes({"pictures": torch.zeros(2), "good": torch.zeros(2)})
+    damaged = {"cut": content[:-9], "none": b"", "other": other, "header": b"\xff" * 99}
+    path.unlink()  # it is mapped into memory
+    path.write_bytes(damaged[damage])
+    again = packed(market)[0]
+    assert torch.equal(again.source, whole.source)
+    assert "damaged" in caplog.text
+    assert path.read_bytes() == content
 
 
 def test_only_pictures_with_a_pair_are_packed(market: Any) -> None:

@@ -161,6 +161,7 @@ def test_causes_are_kept_and_scored(evaluation, tmp_path):
     (tmp_path / "scores.csv").write_text(
         text.replace("large turn\n", "bad luck\n", 1), errors="surrogateescape"
     )
+    damaged(lambda c: c.pop("values_sha256"))(tmp_path)  # else it is found by that
     with pytest.raises(DataError, match="'bad luck' is no cause that posegen knows"):
         read(tmp_path)
 
@@ -200,6 +201,7 @@ def line(number, text):
         lines = path.read_bytes().split(b"\n")
         lines[number] = text
         path.write_bytes(b"\n".join(lines))
+        damaged(lambda c: c.pop("values_sha256"))(folder)  # else it is found by that
 
     return apply
 
@@ -242,3 +244,11 @@ def test_reading_imports_no_torch(evaluation, tmp_path):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", code]).returncode == 0
+
+
+def test_values_of_another_evaluation_are_refused(evaluation, tmp_path):
+    write(evaluation, tmp_path)
+    table = tmp_path / "scores.csv"
+    table.write_bytes(table.read_bytes().replace(b"0.5", b"0.6", 1))
+    with pytest.raises(DataError, match=r"it is not the one that scores\.json was written with"):
+        read(tmp_path)

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,21 @@ from safetensors.torch import save_file
 from posegen.config import read_toml
 from posegen.config.sources import parse_override
 from posegen.core import PosegenError
+from posegen.core.headers import read_header
 from posegen.core.pretrained import read_tensors
+from posegen.core.texts import parse_metrics
 from posegen.data.image_files import read_picture
+from posegen.data.prepare.downloads import Download
 from posegen.data.problems import Problems
 from posegen.data.tables import read_annotations
 from posegen.evaluation.protocols.loading import load
 from posegen.evaluation.record import read as read_scores
+from posegen.evaluation.results.matching import as_listed
 from posegen.inference.pose_files import read_pose
 from posegen.plugins.catalogue import read as read_catalogue
 from posegen.poses.formats import read_poses
 from posegen.weights.bundle import unpack
+from posegen.weights.description import read_config
 
 SECONDS = float(os.environ.get("POSEGEN_FUZZ", "0.4"))
 HERE = Path(__file__).parent
@@ -87,6 +93,42 @@ def into(path: Path) -> None:
     unpack(path, folder)
 
 
+def log(path: Path) -> list[object]:
+    return [parse_metrics(line) for line in path.read_bytes().splitlines()]
+
+
+def zipped(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bounding_box_train/0002_c1s1_000001_01.jpg", b"picture" * 50)
+
+
+def tarred(path: Path) -> None:
+    folder = path.with_name("raw")
+    folder.mkdir()
+    (folder / "0002_c1s1_000001_01.jpg").write_bytes(b"picture" * 50)
+    shutil.make_archive(
+        str(path.with_name("a")), "xztar" if path.suffix == ".xz" else "gztar", folder
+    )
+
+
+def download(path: Path) -> list[bytes]:
+    found = Download(path)
+    return [content for _, content in found.read(found.paths)]
+
+
+def description(path: Path) -> object:
+    if not path.with_name("model.safetensors").exists():
+        tensors(path.with_name("model.safetensors"))
+    return read_config(path.parent)
+
+
+def header(path: Path) -> object:
+    try:
+        return read_header(path)
+    except ValueError:  # what its callers say in a sentence
+        return None
+
+
 def poses(path: Path) -> list[object]:
     return list(read_poses(path))
 
@@ -111,6 +153,13 @@ READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]]
     "scores": ("scores.json", text(SCORES), scores),
     "tensors": ("a.safetensors", tensors, read_tensors),
     "pickle": ("a.pth", lambda path: torch.save({"a": torch.ones(3)}, path), read_tensors),
+    "log": ("metrics.jsonl", text('{"step": 1, "l1": 0.5}\n{"step": 2}\n'), log),
+    "pairs": ("a.csv", text("from,to\na.jpg,b.jpg\n"), lambda path: as_listed([], path)),
+    "description": ("config.json", text({"schema": 3, "model": "patn"}), description),
+    "header": ("a.safetensors", tensors, header),
+    "zip": ("a.zip", zipped, download),
+    "tar.gz": ("a.tar.gz", tarred, download),
+    "tar.xz": ("a.tar.xz", tarred, download),
     "tar": ("a.tar", tar, into),
 }  # fmt: skip
 
@@ -140,16 +189,18 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(name: str, tmp_path: Pa
     whole = path.read_bytes()
     with contextlib.suppress(PosegenError):  # some of the files are not complete as they are
         read(path)
-    draw, end = random.Random(7), time.monotonic() + SECONDS
+    draw, end, count = random.Random(7), time.monotonic() + SECONDS, 0
     while time.monotonic() < end:
         path.write_bytes(damaged(whole, draw))
-        start = time.monotonic()
+        start = time.process_time()
         try:
             read(path)
         except PosegenError as error:
             said = str(error)
             assert said
-        assert time.monotonic() - start < 5
+        assert time.process_time() - start < 5
+        count += 1
+    print(f"{name}: {count} files")
 
 
 def test_options_are_read_or_refused_in_a_sentence() -> None:

@@ -102,6 +102,16 @@ def test_a_server_that_drips_is_left(
     assert time.monotonic() - begin < 5
 
 
+def test_a_server_that_is_too_slow_is_left(
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PERIOD", 0.3)
+    start = answer("200 OK", "Content-Length: 256000")
+    site.raw["/a"], site.drip = start + b"a" * 256_000, 0.01
+    with pytest.raises(WeightsError, match=r"less than 61,440 bytes in 0.3 seconds"):
+        download(f"{site.url}/a", tmp_path / "a", max_size=MOST)
+
+
 def test_no_server_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot be downloaded"):
         download("http://127.0.0.1:9/a.tar", tmp_path / "a", max_size=MOST)

@@ -7,6 +7,7 @@ written under a name that posegen makes. So a member named `../../x` reaches no 
 from __future__ import annotations
 
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -20,7 +21,10 @@ from posegen.core.errors import DataError
 _LARGEST = 64 * 2**20
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError,
+           ValueError, LookupError, ArithmeticError, struct.error, RecursionError)  # fmt: skip
+#: Bytes of a tar's headers before a member, which are read as a whole: long names and the like.
+_LARGEST_HEADER = 2**20
 
 
 class Download:
@@ -75,6 +79,16 @@ class Download:
                     yield path, read() if path in paths else b""
 
 
+class _Member(tarfile.TarInfo):
+    """A header that is not read where it would fill the memory."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if not self.isreg() and not self.isdir() and self.size > _LARGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size:,} bytes")
+        made: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
+        return made
+
+
 def _members(path: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
     """Yield of each file in an archive its name, its size in bytes, and what reads it."""
     if path.name.lower().endswith(".zip"):
@@ -83,7 +97,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
                 if not info.is_dir():
                     yield info.filename, info.file_size, lambda i=info: archive.read(i)  # type: ignore[misc]
         return
-    with tarfile.open(path) as tar:
+    with tarfile.open(path, tarinfo=_Member) as tar:
         for member in tar:  # in the order of the file: a compressed one has no other
             if member.isfile():  # no links: they may point anywhere
                 yield member.name, member.size, lambda m=member: tar.extractfile(m).read()  # type: ignore[misc,union-attr]
@@ -94,11 +108,13 @@ def _readable(archive: Path) -> Iterator[None]:
     """Say in a sentence what is wrong with an archive."""
     try:
         yield
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        reason = str(error).partition("\n")[0].rstrip(": ") or type(error).__name__
+        raise DataError(f"{archive}: is damaged ({reason}); download it again.") from None
     except RuntimeError as error:  # zipfile's, for want of a password or of the compression
         raise DataError(
             f"{archive}: is locked, or compressed in an unknown way ({error}); unzip it, with the "
             "password that the data set's authors gave you, and give the folder."
         ) from None
-    except _DAMAGE as error:
-        reason = str(error).partition("\n")[0].rstrip(": ") or type(error).__name__
-        raise DataError(f"{archive}: is damaged ({reason}); download it again.") from None

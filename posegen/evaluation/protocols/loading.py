@@ -185,7 +185,7 @@ def _is_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
 def _place(tree: Any, path: tuple[int | str, ...]) -> Iterator[str]:
     """Yield the keys of a place in a file: `variants`, `deepfashion`, `columns`, `ssim`, …"""
     for part in path:
-        if isinstance(part, int) and isinstance(tree, list):
+        if isinstance(part, int) and isinstance(tree, list) and part < len(tree):
             tree = tree[part]
             yield str(tree.get("name", part)) if isinstance(tree, Mapping) else str(part)
         elif isinstance(tree, Mapping) and part in tree:

@@ -39,11 +39,11 @@ def _recognises_detections(content: Any) -> bool:
 
 def _read_annotations(content: Any, file: Path) -> Iterator[Entry]:
     _check_order(content.get("categories"), file)
-    images = {image["id"]: image for image in _objects(content, "images", "id", file)}
+    images = {_key(image["id"]): image for image in _objects(content, "images", "id", file)}
     people: dict[Any, list[list[float]]] = {key: [] for key in images}
     for item in _objects(content, "annotations", "image_id", file):
         where = f"{file}, annotation {item.get('id', '?')}"
-        if item["image_id"] not in images:
+        if _key(item["image_id"]) not in images:
             raise DataError(
                 f"{where}: its image {item['image_id']!r} is not among the images; add the image "
                 "or delete the annotation."
@@ -52,7 +52,7 @@ def _read_annotations(content: Any, file: Path) -> Iterator[Entry]:
             parts = _WHOLEBODY if all(item.get(key) for key in _WHOLEBODY) else _WHOLEBODY[:1]
             values = [value for key in parts for value in floats(item[key], f"{where}, {key}")]
             if any(values[2::3]):  # many of COCO's people have a box only
-                people[item["image_id"]].append(values)
+                people[_key(item["image_id"])].append(values)
     for key, image in images.items():
         name = str(image.get("file_name", key))
         size = size_of(image.get("height"), image.get("width"))
@@ -65,6 +65,10 @@ def _read_detections(content: Any, file: Path) -> Iterator[Entry]:
         people.setdefault(str(item["image_id"]), []).append(item.get("keypoints"))
     for name, detected in people.items():
         yield Entry(name, detected, f"{file}, image {name}")
+
+
+def _key(identity: Any) -> Any:
+    return identity if isinstance(identity, int | str) else repr(identity)
 
 
 def _objects(content: Any, key: str, needed: str, file: Path) -> list[Any]:
@@ -81,7 +85,7 @@ def _check_order(categories: Any, path: Path) -> None:
     """Refuse a file whose own list of joints is in another order: the commonest silent mistake."""
     for category in categories if isinstance(categories, list) else []:
         names = category.get("keypoints") if isinstance(category, dict) else None
-        if names and len(names) == len(COCO17):
+        if isinstance(names, list) and len(names) == len(COCO17):
             plain = tuple(str(name).lower().replace(" ", "_").replace("-", "_") for name in names)
             if plain != COCO17.joints:
                 wrong = next(i for i, name in enumerate(plain) if name != COCO17.joints[i])

@@ -39,6 +39,8 @@ _CENTRED = 0.2
 def _entry(frame: dict[str, Any], name: str, where: str) -> Entry:
     if not isinstance(frame["people"], list):
         raise DataError(f'{where}: "people" is not a list; write the file with OpenPose again.')
+    if not all(isinstance(person, dict) for person in frame["people"]):
+        raise DataError(f"{where}: a person is no object; write the file with OpenPose again.")
     bodies = [p.get("pose_keypoints_2d") or p.get("pose_keypoints") for p in frame["people"]]
     # Of some people only a hand was found.
     people = [floats(b, f"{where}, person {i}") for i, b in enumerate(filter(None, bodies))]
