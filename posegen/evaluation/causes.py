@@ -222,6 +222,7 @@ def _rare(joints: Sequence[str], poses: Array, names: Sequence[str]) -> NDArray[
     first[rows[::-1]] = np.arange(len(names))[::-1]  # a picture that is wanted often counts once
     trunk = _points(joints, poses[first], (*_SHOULDERS, *_HIPS))
     size = _sizes(joints, poses[first])
+    size = np.where(size > 0, size, np.nan)  # all joints at one place: no torso to measure in
     points = _points(joints, poses[first], _POSED)
     points = (points - trunk.mean(axis=1)[:, None]) / size[:, None, None]
     far = _to_nearest(points) if len(first) >= LEAST else np.full(len(first), np.nan)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from posegen.core.skeletons import skeleton
-from posegen.core.writing import save_picture, write_json
+from posegen.core.writing import save_picture, write_json, write_text
 from posegen.data.posing import Posed
 from posegen.inference.pose_files import write_pose
 from posegen.poses.draw import draw_pose_on
@@ -122,7 +122,7 @@ class PoseResults:
             self._together[name] = alphapose_picture(points, layout)
         elif self._form == "yolo":
             line = yolo_line(points, layout, size)
-            self._place(folder, name, ".txt").write_text(f"{line}\n", encoding="utf-8")
+            write_text(self._place(folder, name, ".txt"), f"{line}\n")
         elif self._form == "posegen":
             write_pose(self._place(folder, name, ".json"), points, size, layout)
         else:

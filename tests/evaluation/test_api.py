@@ -25,7 +25,7 @@ class Sampler(PoseTransfer):
         self.encoder, self.device = encoder, torch.device("cpu")
         self.image_size, self.skeleton = (32, 24), "openpose18"
         self.config, self.speed = (
-            SimpleNamespace(training={}, model="sampler"),
+            SimpleNamespace(training={}, model="sampler", title="sampler"),
             SimpleNamespace(precision="32"),
         )
         self.sampling = options or Options()
