@@ -119,7 +119,7 @@ def test_config_show_is_complete_toml(call: Call) -> None:
     ("words", "sentence"),
     [
         (["train"], "--model is missing; name one of: "),
-        (["train", "--model", "pattn"], "no model 'pattn'; did you mean 'patn'?"),
+        (["train", "--model", "limms"], "no model 'limms'; did you mean 'limbs'?"),
         (
             ["train", "--model", "patn", "--preset", "x"],
             "--preset x: model 'patn' has no such preset",

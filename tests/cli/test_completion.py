@@ -12,7 +12,7 @@ import pytest
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("posegen train --model pat", ["patn"]),
+        ("posegen train --model pat", ["patn", "patn-masked"]),
         ("posegen train --model limbs --preset people", ["people", "people-64x32"]),
         ("posegen train --model nobody --preset ", []),
         ("posegen train --data peo", ["people"]),

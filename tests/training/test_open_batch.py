@@ -68,7 +68,7 @@ def test_training_evaluation_and_weights_know_the_fields(
     assert outcome.step == 3
     model = posegen.load_model(run.path)
     assert set(model.config.fields) == {"target_parsing", "source_style"}
-    scores = posegen.evaluate(model, ["psnr", "l1"]).protocols[0].scores["mine"]
+    scores = posegen.evaluate(model, ["psnr", "l1"]).protocols[0].scores[model.config.title]
     assert all(score.value is not None for score in scores.values())
     data = build_dataset(config().data, "test")
     [batch] = posegen.batches(data, model.encoder, 6, device="cpu")
