@@ -21,7 +21,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="PNG")
     parser.add_argument("models", nargs="+", metavar="RUN|WEIGHTS", help="all of one size")
     parser.add_argument("--pairs", default="0,1,2,3,4,5", help="which of the test split")
-    parser.add_argument("--scale", type=int, default=1)
+    parser.add_argument("--scale", type=int, default=1, help="enlarge the pictures")
+    parser.add_argument("--across", type=int, default=1, help="pairs in a row")
     given = parser.parse_args()
     models = {name: posegen.load_model(name) for name in given.models}
     size = next(iter(models.values())).image_size
@@ -41,7 +42,10 @@ def main() -> None:
         large = (size[1] * given.scale, size[0] * given.scale)
         columns[model.config.model] = [one.resize(large, Image.Resampling.NEAREST) for one in made]
     columns["target"] = shown([pair.target for pair in pairs])
-    lay_out(list(columns), list(columns.values())).save(given.out, optimize=True)
+    cells = [
+        one[start :: given.across] for start in range(given.across) for one in columns.values()
+    ]
+    lay_out(list(columns) * given.across, cells).save(given.out, optimize=True)
 
 
 if __name__ == "__main__":
