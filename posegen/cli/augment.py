@@ -56,7 +56,7 @@ def augment(
     """
     from posegen.compute.process import pick_device
     from posegen.experiments.augment import augment as make
-    from posegen.experiments.reid_data import Namer
+    from posegen.experiments.reid.data import Namer
     from posegen.inference import load_model
 
     if poses != "all" and not (poses.isdecimal() and int(poses) > 0):

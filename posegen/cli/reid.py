@@ -23,7 +23,7 @@ from posegen.cli.options import (
 from posegen.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from posegen.experiments.reid_train import ReidTraining
+    from posegen.experiments.reid.train import ReidTraining
 
 _TRAINING = "Training"
 _CENTRE = "Features averaged over generated poses"
@@ -88,10 +88,10 @@ def reid(
     """
     from posegen.compute.process import pick_device
     from posegen.core.files import held
-    from posegen.experiments import reid as experiment
-    from posegen.experiments import reid_material as gather
     from posegen.experiments.effects import to_json, to_markdown, write_table
-    from posegen.experiments.reid_data import Namer, official
+    from posegen.experiments.reid import experiment
+    from posegen.experiments.reid import material as gather
+    from posegen.experiments.reid.data import Namer, official
 
     check_there(init, "--init")
     if weights is not None and not centralise:
@@ -157,7 +157,7 @@ def reid(
 
 def _training(network: str, size: str, steps: int, batch_size: int, lr: float) -> ReidTraining:
     from posegen.evaluation.metrics.reid_network import RESNETS
-    from posegen.experiments.reid_train import ReidTraining
+    from posegen.experiments.reid.train import ReidTraining
 
     if network not in RESNETS:
         raise ConfigError(f"--network {network}: there are {', '.join(RESNETS)}.")

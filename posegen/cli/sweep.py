@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from posegen.experiments.effects import Table
-    from posegen.experiments.sweep_config import SweepPlan
+    from posegen.experiments.sweeps.config import SweepPlan
 
 _JOBS = "Where the runs are done"
 
@@ -62,7 +62,7 @@ def sweep(
     where an earlier one was stopped or killed; a run that failed is tried again, and keeps no other
     from being done. The table is in the folder's table.md and table.json.
     """
-    from posegen.experiments import sweep_config
+    from posegen.experiments.sweeps import config as sweep_config
 
     if what is None:
         for name, tree in sweep_config.named_sweeps().items():
@@ -96,10 +96,10 @@ def _work(
     from posegen.config import merge_all, parse_override
     from posegen.core.files import held
     from posegen.experiments.effects import to_json, to_markdown, write_table
-    from posegen.experiments.sweep_folder import SweepFolder
-    from posegen.experiments.sweep_run import run_here, run_submitted
-    from posegen.experiments.sweep_table import compare_runs
-    from posegen.experiments.sweep_work import Stopped
+    from posegen.experiments.sweeps.folder import SweepFolder
+    from posegen.experiments.sweeps.run import run_here, run_submitted
+    from posegen.experiments.sweeps.table import compare_runs
+    from posegen.experiments.sweeps.work import Stopped
 
     folder = SweepFolder.begin(path, planned)
     left = len(folder.unfinished())

@@ -26,7 +26,7 @@ from posegen.config.parts import build_dataset
 from posegen.core.errors import DataError
 from posegen.core.texts import parse_json, parse_rows, read_text
 from posegen.core.writing import replacing, write_atomically, write_json
-from posegen.experiments.reid_data import TRAIN, Naming, Posed, read_posed
+from posegen.experiments.reid.data import TRAIN, Naming, Posed, read_posed
 from posegen.inference.marks import marked
 from posegen.inference.model import PoseTransfer
 

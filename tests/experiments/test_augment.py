@@ -11,8 +11,8 @@ from posegen.config.parts import build_dataset, build_encoder, build_generator, 
 from posegen.core.errors import DataError
 from posegen.experiments import augment as module
 from posegen.experiments.augment import LIST, augment, read_list
-from posegen.experiments.reid_data import TRAIN, Namer, read_folder
-from posegen.experiments.reid_material import from_data_set, with_generated, with_poses
+from posegen.experiments.reid.data import TRAIN, Namer, read_folder
+from posegen.experiments.reid.material import from_data_set, with_generated, with_poses
 from posegen.inference.marks import mark_of
 from posegen.inference.model import PoseTransfer, load_model
 from posegen.weights.description import WeightsConfig

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.experiments import reid
 from posegen.experiments.effects import to_json
-from posegen.experiments.reid_data import Pictures
-from posegen.experiments.reid_train import ReidTraining, features, train
+from posegen.experiments.reid import experiment as reid
+from posegen.experiments.reid.data import Pictures
+from posegen.experiments.reid.train import ReidTraining, features, train
 
 pytest.importorskip("pytorch_metric_learning")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.experiments.reid_data import Namer, fraction_of, read_folder
+from posegen.experiments.reid.data import Namer, fraction_of, read_folder
 
 
 def test_names_of_market_and_of_the_embedded_people():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from posegen.experiments.reid_score import rank
+from posegen.experiments.reid.score import rank
 
 # A gallery of every kind: right ones by other cameras, the same camera's, junk, distractors.
 PEOPLE = ["0001", "0001", "0002", "-1", "0000", "0001", "0003", "0002"]

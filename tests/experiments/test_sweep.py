@@ -11,10 +11,10 @@ import pytest
 
 from posegen.core.errors import ConfigError
 from posegen.experiments.effects import to_json, to_markdown
-from posegen.experiments.sweep_config import plan, read_sweep
-from posegen.experiments.sweep_folder import SweepFolder
-from posegen.experiments.sweep_table import compare_runs
-from posegen.experiments.sweep_work import Stopped, work
+from posegen.experiments.sweeps.config import plan, read_sweep
+from posegen.experiments.sweeps.folder import SweepFolder
+from posegen.experiments.sweeps.table import compare_runs
+from posegen.experiments.sweeps.work import Stopped, work
 from posegen.training.stepper import Stepper
 
 
@@ -116,7 +116,7 @@ def test_another_sweep_does_not_get_into_the_folder(tiny, tmp_path):
 
 
 def test_a_dead_worker_fails_the_run_it_was_at(tiny, tmp_path):
-    from posegen.experiments.sweep_folder import State
+    from posegen.experiments.sweeps.folder import State
 
     folder = begun(tiny, tmp_path / "s")
     first, second, *_ = folder.plan.runs

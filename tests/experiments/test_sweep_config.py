@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from posegen.core.errors import ConfigError
-from posegen.experiments.sweep_config import SweepConfig, named_sweeps, plan, read_sweep
+from posegen.experiments.sweeps.config import SweepConfig, named_sweeps, plan, read_sweep
 
 
 def made(**changes: Any) -> SweepConfig:

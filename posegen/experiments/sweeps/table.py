@@ -12,7 +12,7 @@ from posegen.evaluation.record import read
 from posegen.evaluation.result import Evaluation, ProtocolScores
 from posegen.evaluation.statistics import crossed
 from posegen.experiments.effects import Effect, Table
-from posegen.experiments.sweep_folder import SweepFolder
+from posegen.experiments.sweeps.folder import SweepFolder
 
 
 def compare_runs(folder: SweepFolder) -> Table | None:

@@ -9,7 +9,7 @@ from typing import Any
 import submitit
 
 from posegen.core.errors import ConfigError
-from posegen.experiments.sweep_work import Stopped, work
+from posegen.experiments.sweeps.work import Stopped, work
 
 
 class SweepJob(submitit.helpers.Checkpointable):  # type: ignore[misc]

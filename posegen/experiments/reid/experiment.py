@@ -27,9 +27,9 @@ from posegen.core.writing import write_json
 from posegen.evaluation.metrics.reid_network import save_network
 from posegen.evaluation.statistics import crossed
 from posegen.experiments.effects import Effect, Table
-from posegen.experiments.reid_data import Pictures, fraction_of
-from posegen.experiments.reid_score import rank
-from posegen.experiments.reid_train import ReidTraining, features, train
+from posegen.experiments.reid.data import Pictures, fraction_of
+from posegen.experiments.reid.score import rank
+from posegen.experiments.reid.train import ReidTraining, features, train
 
 #: The rows of the table; the first is the baseline.
 REAL, GENERATED = "real", "real + generated"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from posegen.core.errors import ConfigError, TrainingError
-from posegen.experiments.sweep_folder import SweepFolder
-from posegen.experiments.sweep_work import Stopped, Tell
+from posegen.experiments.sweeps.folder import SweepFolder
+from posegen.experiments.sweeps.work import Stopped, Tell
 
 #: Seconds between two looks at the folder.
 _LOOK = 0.5
@@ -92,7 +92,7 @@ class _Process:
 
     def __init__(self, path: Path, device: str, number: int, environment: dict[str, str]) -> None:
         log = path / "logs" / f"worker-{number}.log"
-        words = [sys.executable, "-m", "posegen.experiments.sweep_work", str(path), device]
+        words = [sys.executable, "-m", "posegen.experiments.sweeps.work", str(path), device]
         with log.open("ab") as file:
             self._process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
@@ -158,7 +158,7 @@ def run_submitted(
         ConfigError: where submitit is not installed, or refuses the options.
     """
     try:
-        from posegen.experiments.sweep_submit import submitted
+        from posegen.experiments.sweeps.submit import submitted
     except ImportError as error:
         raise ConfigError(
             f"--submit needs submitit ({error}); install it: pip install 'posegen[sweep]'."

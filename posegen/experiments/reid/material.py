@@ -16,8 +16,7 @@ from posegen.config.parts import build_dataset
 from posegen.core.errors import ConfigError, DataError
 from posegen.evaluation.metrics.reid_network import resized
 from posegen.experiments.augment import LIST, read_list
-from posegen.experiments.reid import Material
-from posegen.experiments.reid_data import (
+from posegen.experiments.reid.data import (
     GALLERY,
     QUERY,
     TRAIN,
@@ -29,6 +28,7 @@ from posegen.experiments.reid_data import (
     read_posed,
     read_split,
 )
+from posegen.experiments.reid.experiment import Material
 from posegen.inference.grids import as_tensor
 from posegen.inference.model import PoseTransfer
 

@@ -20,7 +20,7 @@ from torchvision.transforms import v2
 from posegen.core.config import Config
 from posegen.core.errors import ConfigError, TrainingError
 from posegen.evaluation.metrics.reid_network import ReidConfig, ReidNetwork, start_from
-from posegen.experiments.reid_data import Pictures
+from posegen.experiments.reid.data import Pictures
 
 #: Pictures that features are made of at a time.
 _CHUNK = 128

@@ -1,8 +1,8 @@
 """A worker of a sweep: trains and scores runs until none is left that nobody works on.
 
-`python -m posegen.experiments.sweep_work FOLDER DEVICE` is one. All that workers know of each other
-is in the folder, so they may be processes of one machine or jobs of a cluster; one that is killed
-loses nothing but the steps since its run's last checkpoint.
+`python -m posegen.experiments.sweeps.work FOLDER DEVICE` is one. All that workers know of each
+other is in the folder, so they may be processes of one machine or jobs of a cluster; one that is
+killed loses nothing but the steps since its run's last checkpoint.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from posegen.core.errors import PosegenError
-from posegen.experiments.sweep_config import PlannedRun
-from posegen.experiments.sweep_folder import State, SweepFolder
+from posegen.experiments.sweeps.config import PlannedRun
+from posegen.experiments.sweeps.folder import State, SweepFolder
 
 #: Called with a sentence about what happens.
 Tell = Callable[[str], None]

@@ -20,7 +20,7 @@ from posegen.core.config import Config
 from posegen.core.errors import ConfigError
 from posegen.core.texts import parse_json, read_text
 from posegen.core.writing import write_json
-from posegen.experiments.sweep_config import PlannedRun, SweepPlan
+from posegen.experiments.sweeps.config import PlannedRun, SweepPlan
 from posegen.plugins import validate
 
 

@@ -1,0 +1,1 @@
+"""Re-identification: who is this? With and without generated training pictures."""

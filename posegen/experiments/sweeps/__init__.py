@@ -1,0 +1,1 @@
+"""Many trainings that differ in named settings and seeds, and what differs in their scores."""
