@@ -53,10 +53,11 @@ def workplace(path: Path) -> Iterator[Path]:
     while True:
         place = parent / f".{short}.{secrets.token_hex(4)}{PART}"
         place.mkdir()
-        held = _hold(place)
-        if held is None or place.exists():  # else it was cleared before it could be held
+        held = _hold(place, wait=True)
+        if place.exists():  # else another cleared it before it could be held
             break
-        os.close(held)
+        if held is not None:
+            os.close(held)
     try:
         yield place
     finally:
@@ -79,14 +80,14 @@ def is_part(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(PART)
 
 
-def _hold(place: Path) -> int | None:
-    """Lock a folder; None where another process has it, or it is none (any more)."""
+def _hold(place: Path, wait: bool = False) -> int | None:
+    """Lock a folder; None where it cannot be, is none (any more), or, without `wait`, is held."""
     if fcntl is None:
         return None
     with suppress(OSError):
         descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             os.close(descriptor)
         else:

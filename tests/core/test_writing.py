@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -156,3 +158,24 @@ def test_what_cannot_be_written_is_found_before(tmp_path: Path) -> None:
     assert names(tmp_path) == ["file"]
     with workplace(tmp_path / "a") as place:
         assert place.is_dir()
+
+
+def test_a_work_folder_that_another_clears_before_it_is_held_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, lost = writing._hold, []
+
+    def clearing(place: Path, wait: bool = False) -> int | None:
+        if wait and not lost:  # the other has it, and is about to delete it
+            lost.append(place)
+            held = hold(place)
+            assert held is not None
+            threading.Timer(0.1, lambda: (shutil.rmtree(place), os.close(held))).start()
+        return hold(place, wait)
+
+    monkeypatch.setattr(writing, "_hold", clearing)
+    write_text(tmp_path / "file", "text")
+    assert (tmp_path / "file").read_text() == "text"
+    assert len(lost) == 1
+    assert not lost[0].exists()
+    assert os.listdir(tmp_path) == ["file"]
