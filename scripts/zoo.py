@@ -16,6 +16,8 @@ import time
 import tomllib
 from pathlib import Path
 
+from posegen.core.specs import BASELINE
+
 STEPS = 300
 BATCH = 8
 PAIRS = 200
@@ -109,7 +111,7 @@ def row(title: str, run: Path, seconds: float, sampling: str = "") -> str:
     )
     tree = json.loads(said)
     rows = tree["evaluations"][0]["rows"]
-    scores = next(values for name, values in rows.items() if name != "copy the source")
+    scores = next(values for name, values in rows.items() if name != BASELINE)
     cells = [f"{scores[metric]['value']:.3f}" for metric in METRICS]
     speed, count = milliseconds(run, sampling)
     pictures = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["step"]

@@ -23,6 +23,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from posegen.core.files import HOLDER, LOCK
+
 try:
     import fcntl
 except ImportError:  # not on Windows, where what is left of a killed process is not cleared
@@ -78,6 +80,19 @@ def clear_parts(folder: Path, below: bool = False) -> None:
 def is_part(path: Path) -> bool:
     """Whether a path is that of something at work, or of what a killed process left."""
     return path.name.startswith(".") and path.name.endswith(PART)
+
+
+def occupied(path: Path, *, by_work: bool = True) -> bool:
+    """Whether there is something at a path, be it a file; an empty folder is nothing.
+
+    Args:
+        path: may be missing.
+        by_work: count locks, and what is at work or was left by a killed process; false: only the
+            rest.
+    """
+    if not path.is_dir():
+        return path.exists()
+    return any(by_work or not (is_part(p) or p.name in (LOCK, HOLDER)) for p in path.iterdir())
 
 
 def _hold(place: Path, wait: bool = False) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.files import HOLDER, LOCK
 from posegen.core.texts import read_text
-from posegen.core.writing import is_part, new_folder, write_atomically
+from posegen.core.writing import new_folder, occupied, write_atomically
 
 
 def put(path: Path, content: bytes) -> None:
@@ -32,15 +32,9 @@ def read_lines(path: Path) -> list[str]:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); replace it.") from None
 
 
-def _passing(path: Path) -> bool:
-    return path.name in (LOCK, HOLDER) or is_part(path)
-
-
 def check_new(folder: Path) -> None:
     """Raise ConfigError where a folder is there and holds something."""
-    if folder.exists() and (
-        not folder.is_dir() or any(not _passing(path) for path in folder.iterdir())
-    ):
+    if occupied(folder, by_work=False):
         raise ConfigError(
             f"{folder}: exists and is not an empty folder; give the name of a new one."
         )

@@ -25,7 +25,7 @@ from posegen.config import ComponentOptions
 from posegen.config.parts import build_dataset
 from posegen.core.errors import DataError
 from posegen.core.texts import parse_json, parse_rows, read_text
-from posegen.core.writing import replacing, write_atomically, write_json
+from posegen.core.writing import occupied, save_picture, write_atomically, write_json
 from posegen.experiments.reid.data import TRAIN, Naming, Posed, read_posed
 from posegen.inference.marks import marked
 from posegen.inference.model import PoseTransfer
@@ -134,7 +134,7 @@ def _begin(out: Path, made_by: Mapping[str, Any], wanted: Sequence[Wanted]) -> N
                 raise DataError(
                     f"{out}: its pictures were made with another {key}; give another --out."
                 )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif occupied(out):
         raise DataError(f"{out}: not an empty folder; give another --out.")
     (out / TRAIN).mkdir(parents=True, exist_ok=True)
     buffer = io.StringIO()
@@ -166,8 +166,7 @@ def _make(
         seed=seed,
     )
     for one, picture in zip(missing, frames, strict=True):
-        with replacing(folder / one.file) as temporary:
-            picture.save(temporary, format="PNG", **marked(model.mark, "PNG"))
+        save_picture(folder / one.file, picture, **marked(model.mark, "PNG"))
 
 
 def read_list(folder: Path) -> list[Wanted]:

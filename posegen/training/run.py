@@ -26,8 +26,7 @@ import torch
 
 from posegen.config import ExperimentConfig, experiment, read_toml, title_of
 from posegen.core.errors import ConfigError
-from posegen.core.files import HOLDER, LOCK
-from posegen.core.writing import clear_parts, is_part, write_atomically, write_json
+from posegen.core.writing import clear_parts, occupied, write_atomically, write_json
 
 CONFIG = "config.toml"
 
@@ -53,7 +52,7 @@ class Run:
             ConfigError: where the folder has something in it.
         """
         # What a killed process left half-written does not count.
-        if path.exists() and (not path.is_dir() or any(_real(path))):
+        if occupied(path, by_work=False):
             hint = " Continue that run with --resume, or" if (path / CONFIG).is_file() else ""
             raise ConfigError(f"--out {path}: not an empty folder.{hint} choose another folder.")
         return cls(path)
@@ -84,11 +83,6 @@ class Run:
     def config(self, overrides: list[str] | None = None) -> ExperimentConfig:
         """Read the configuration, with `key=value` texts on top."""
         return experiment(read_toml(self.path / CONFIG), overrides=overrides or [])
-
-
-def _real(folder: Path) -> list[Path]:
-    passing = (LOCK, HOLDER)
-    return [p for p in folder.iterdir() if not (is_part(p) or p.name in passing)]
 
 
 def default_path(config: ExperimentConfig, root: Path = Path("runs")) -> Path:

@@ -10,6 +10,7 @@ from posegen.core.contracts import WeightsConverter
 from posegen.core.errors import ConfigError, WeightsError
 from posegen.core.pretrained import read_tensors
 from posegen.core.specs import Kind
+from posegen.core.writing import occupied
 from posegen.plugins import registry
 from posegen.weights.description import WeightsConfig, packages_of
 from posegen.weights.folder import check_finite, save_weights
@@ -34,7 +35,7 @@ def convert(
             values that are not finite.
         ConfigError: where `out` has something in it already.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if occupied(out):
         raise ConfigError(f"--out {out}: exists and is not an empty folder; choose another.")
     worker: WeightsConverter = registry().get(Kind.CONVERTER, converter).load()()
     tree, tensors = worker.convert(read_tensors(checkpoint), checkpoint)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from posegen.core.errors import ConfigError, WeightsError
-from posegen.core.writing import workplace, write_atomically, write_json
+from posegen.core.writing import occupied, workplace, write_atomically, write_json
 from posegen.plugins.entries import licence_expression
 from posegen.weights import hub
 from posegen.weights.bundle import CARD, PICTURES, SCORES, file_digest, pack, shared_files
@@ -157,7 +157,7 @@ def _check_target(to: str, target: Path) -> None:
             f"{to}: {target.suffix} files are not written; give a name that ends in .tar, or that "
             "of a new folder."
         )
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if occupied(target):
         raise ConfigError(f"{to}: exists already; choose another name.")
 
 

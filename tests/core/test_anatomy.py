@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -21,18 +19,17 @@ from posegen.core import (
     skeleton,
 )
 from posegen.core.motion import affine_maps
+from posegen.plugins.testing import standing, turned
 
 NAMES = list(BODY_PARTS)
 SIZE = (128, 64)
-#: A fixture that makes something of its arguments.
-Make = Callable[..., Any]
 OPENPOSE = skeleton("openpose18").joints
 
 
 @pytest.mark.parametrize("name", SKELETONS)
 @pytest.mark.parametrize(("angle", "scale"), [(0.0, 1.0), (0.4, 0.8), (-2.5, 1.7)])
 def test_a_turned_and_scaled_person_is_found_by_every_part(
-    name: str, angle: float, scale: float, standing: Make, turned: Make
+    name: str, angle: float, scale: float
 ) -> None:
     target = standing(name)
     motion = Anatomy(name)(turned(target, angle, scale, (5.0, -3.0)), target)
@@ -48,7 +45,7 @@ def test_a_turned_and_scaled_person_is_found_by_every_part(
     )
 
 
-def test_a_limb_follows_its_joints_and_keeps_its_width(standing: Make) -> None:
+def test_a_limb_follows_its_joints_and_keeps_its_width() -> None:
     """A forearm that is raised and twice as long in the source: turned and stretched along only."""
     target, source = standing(), standing()
     wrist, elbow = (OPENPOSE.index(f"right_{joint}") for joint in ("wrist", "elbow"))
@@ -61,7 +58,7 @@ def test_a_limb_follows_its_joints_and_keeps_its_width(standing: Make) -> None:
     torch.testing.assert_close(across, torch.tensor([0.0, -1.0]), atol=1e-4, rtol=0)
 
 
-def test_a_torso_seen_from_behind_is_mirrored(standing: Make) -> None:
+def test_a_torso_seen_from_behind_is_mirrored() -> None:
     source, target = standing(), standing()
     for a, b in skeleton("openpose18").mirrored:
         source[:, [a, b]] = source[:, [b, a]]
@@ -70,7 +67,7 @@ def test_a_torso_seen_from_behind_is_mirrored(standing: Make) -> None:
     assert linear[1, 1] > 0.9
 
 
-def test_a_torso_without_hips_seen_from_behind_is_mirrored_and_not_turned(standing: Make) -> None:
+def test_a_torso_without_hips_seen_from_behind_is_mirrored_and_not_turned() -> None:
     source, target = (standing("openpose18", "right_hip", "left_hip") for _ in range(2))
     for a, b in skeleton("openpose18").mirrored:
         source[:, [a, b]] = source[:, [b, a]]
@@ -80,7 +77,7 @@ def test_a_torso_without_hips_seen_from_behind_is_mirrored_and_not_turned(standi
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-4, 0.5])
-def test_joints_that_fall_together_give_tame_maps(spread: float, standing: Make) -> None:
+def test_joints_that_fall_together_give_tame_maps(spread: float) -> None:
     random = torch.Generator().manual_seed(0)
     source, target = standing(), standing()
     target[..., :2] = 30 + spread * torch.randn(1, len(OPENPOSE), 2, generator=random)
@@ -115,7 +112,7 @@ def test_the_penalty_is_the_stated_one() -> None:
         assert cost(a, b) > least
 
 
-def test_missing_joints_leave_their_parts_out(standing: Make) -> None:
+def test_missing_joints_leave_their_parts_out() -> None:
     for source, target in (
         (standing("openpose18", "right_wrist"), standing()),
         (standing(), standing("openpose18", "right_wrist")),
@@ -128,7 +125,7 @@ def test_missing_joints_leave_their_parts_out(standing: Make) -> None:
         assert mask[0, NAMES.index("left elbow-wrist")].max() > 0.9
 
 
-def test_a_half_body_keeps_its_upper_parts(standing: Make) -> None:
+def test_a_half_body_keeps_its_upper_parts() -> None:
     legs = [joint for joint in OPENPOSE if "knee" in joint or "ankle" in joint]
     source = standing("openpose18", *legs)
     motion = Anatomy("openpose18")(source, standing())
@@ -137,9 +134,7 @@ def test_a_half_body_keeps_its_upper_parts(standing: Make) -> None:
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, -0.3])
 @pytest.mark.parametrize("behind", [False, True])
-def test_a_torso_without_hips_hangs_from_the_shoulders(
-    angle: float, behind: bool, standing: Make, turned: Make
-) -> None:
+def test_a_torso_without_hips_hangs_from_the_shoulders(angle: float, behind: bool) -> None:
     """A photo that ends at the waist: the torso is moved, and its axis is nearly the true one."""
     legs = [joint for joint in OPENPOSE if joint.split("_")[-1] in ("hip", "knee", "ankle")]
     whole, half = (
@@ -164,7 +159,7 @@ def test_a_torso_without_hips_hangs_from_the_shoulders(
     assert 0.8 < axes[1].norm() / axes[0].norm() < 1.25
 
 
-def test_a_torso_without_hips_from_the_side_is_upright(standing: Make) -> None:
+def test_a_torso_without_hips_from_the_side_is_upright() -> None:
     """Shoulders one above the other say nothing of where the hips are."""
     half = standing("openpose18", "right_hip", "left_hip")
     left = OPENPOSE.index("left_shoulder")
@@ -191,7 +186,7 @@ def test_a_skeleton_without_a_joint_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4])
-def test_sampling_a_moved_picture_brings_it_back(stride: int, standing: Make, turned: Make) -> None:
+def test_sampling_a_moved_picture_brings_it_back(stride: int) -> None:
     """A picture moved by whole pixels is fetched from there, on every level."""
     picture = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(1))
     picture = torch.nn.functional.avg_pool2d(picture, stride)
@@ -206,7 +201,7 @@ def test_sampling_a_moved_picture_brings_it_back(stride: int, standing: Make, tu
     )
 
 
-def test_the_mask_is_a_capsule_around_the_limb(standing: Make) -> None:
+def test_the_mask_is_a_capsule_around_the_limb() -> None:
     mask = capsule_masks(Anatomy("openpose18")(standing(), standing()).target, SIZE, 1)
     leg = mask[0, NAMES.index("right hip-knee")]
     assert leg[73, 26] > 0.99

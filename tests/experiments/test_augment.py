@@ -69,16 +69,16 @@ def test_all_poses_are_those_of_every_other_training_picture(model, tmp_path):
 
 def test_stopped_it_goes_on_and_ends_with_the_same_pictures(model, tmp_path, monkeypatch):
     augment(model, PEOPLE, tmp_path / "whole", 2, Namer())
-    real, count = module.replacing, 0
+    real, count = module.save_picture, 0
 
-    def stopping(path):
+    def stopping(path, *rest, **more):
         nonlocal count
         count += 1
         if count in (4, 9):
             raise KeyboardInterrupt
-        return real(path)
+        return real(path, *rest, **more)
 
-    monkeypatch.setattr(module, "replacing", stopping)
+    monkeypatch.setattr(module, "save_picture", stopping)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             augment(model, PEOPLE, tmp_path / "broken", 2, Namer())

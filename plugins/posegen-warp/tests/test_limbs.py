@@ -21,6 +21,7 @@ from posegen.core import (
     cleared,
 )
 from posegen.plugins import component_config, registry
+from posegen.plugins.testing import standing, turned
 
 SIZE = (128, 64)
 #: A fixture that makes something of its arguments.
@@ -35,9 +36,7 @@ def build(**options: object) -> Limbs:
 
 
 @pytest.fixture
-def inputs(
-    standing: Callable[..., Tensor], turned: Callable[..., Tensor]
-) -> Callable[..., dict[str, Tensor]]:
+def inputs() -> Callable[..., dict[str, Tensor]]:
     """Return what makes a source of noise, whose person stands `shift` beside the target's."""
 
     def make(shift: tuple[float, float] = (0.0, 0.0)) -> dict[str, Tensor]:
@@ -81,7 +80,7 @@ def test_attention_is_what_is_copied_and_flow_is_the_way(inputs: Make) -> None:
     torch.testing.assert_close(there / part, torch.tensor([4.0, -2.0]), atol=0.3, rtol=0)
 
 
-def test_a_missing_part_takes_no_share(inputs: Make, standing: Make) -> None:
+def test_a_missing_part_takes_no_share(inputs: Make) -> None:
     given = inputs()
     given["source_keypoints"] = standing("openpose18", "left_knee")
     shares = build()(**given).aux["shares"][0, : len(BODY_PARTS)].amax(dim=(1, 2))
@@ -99,9 +98,7 @@ def test_the_maximum_of_the_paper_is_another_network() -> None:
 
 
 @pytest.mark.parametrize("name", ["coco17", "mediapipe33", "wholebody133"])
-def test_other_skeletons_give_the_same_picture(
-    name: str, inputs: Make, standing: Make, turned: Make
-) -> None:
+def test_other_skeletons_give_the_same_picture(name: str, inputs: Make) -> None:
     given = inputs((3.0, 2.0))
     torch.manual_seed(0)
     other = Limbs(LimbsConfig(**SMALL), TaskInfo(SIZE, 18, skeleton=name)).eval()
@@ -128,7 +125,7 @@ def test_more_source_levels_than_there_are_is_refused() -> None:
             component_config(registry(), Kind.GENERATOR, "limbs", options, "generator")
 
 
-def test_the_body_is_taken_out_of_the_source_and_the_rest_stays(standing: Make) -> None:
+def test_the_body_is_taken_out_of_the_source_and_the_rest_stays() -> None:
     mask = capsule_masks(Anatomy("openpose18")(standing(), standing()).source, SIZE, 2)
     mask = mask.amax(dim=1, keepdim=True)
     body = torch.nn.functional.interpolate(mask, scale_factor=2.0)

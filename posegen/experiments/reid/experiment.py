@@ -23,7 +23,7 @@ from torch.nn import functional
 from posegen.core.config import Config
 from posegen.core.errors import ConfigError, DataError
 from posegen.core.texts import parse_json, read_text
-from posegen.core.writing import write_json
+from posegen.core.writing import occupied, write_json
 from posegen.evaluation.metrics.reid_network import save_network
 from posegen.evaluation.statistics import crossed
 from posegen.experiments.effects import Effect, Table
@@ -108,7 +108,7 @@ def begin(out: Path, plan: ReidPlan) -> None:
         for key in now:
             if key not in ("fractions", "seeds") and before.get(key) != now[key]:
                 raise ConfigError(f"{out}: its trainings are of another {key}; give another --out.")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif occupied(out):
         raise ConfigError(f"--out {out}: not an empty folder; choose another.")
     (out / "cells").mkdir(parents=True, exist_ok=True)
     write_json(file, now)

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from posegen.core.config import Config
 from posegen.core.errors import ConfigError
 from posegen.core.texts import parse_json, read_text
-from posegen.core.writing import write_json
+from posegen.core.writing import occupied, write_json
 from posegen.experiments.sweeps.config import PlannedRun, SweepPlan
 from posegen.plugins import validate
 
@@ -50,7 +50,7 @@ class SweepFolder:
         file = path / "sweep.json"
         if file.is_file():
             _check_same(cls.open(path).plan, plan, path)
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        elif occupied(path):
             raise ConfigError(f"--out {path}: not an empty folder, and no sweep's; choose another.")
         for name in ("runs", "state", "logs"):
             (path / name).mkdir(parents=True, exist_ok=True)

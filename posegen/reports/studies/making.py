@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from posegen.core.errors import ConfigError, DataError
-from posegen.core.writing import new_folder, write_json
+from posegen.core.writing import new_folder, occupied, write_json
 from posegen.reports.retrieval import find_pictures, open_pictures
 from posegen.reports.studies.folder import PICTURES, PLAN, Kind, Plan, Round, Shown
 from posegen.reports.subjects import Subject, sections
@@ -49,7 +49,7 @@ def make_study(
         PosegenError: where pictures cannot be had any more.
         OSError: where the study cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if occupied(out):
         raise ConfigError(f"--out {out}: is there already; a study needs a new folder.")
     if practice >= 2 * pictures:
         raise ConfigError(
