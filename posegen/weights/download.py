@@ -13,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import httpx2
+from anyio.from_thread import start_blocking_portal
 
 from posegen.core.errors import WeightsError
 
@@ -49,7 +50,9 @@ def download(
     """
     check_address(url)
     try:
-        asyncio.run(_download(url, to, max_size, size, on_progress))
+        # In a thread of its own: in a notebook, this one has an event loop already.
+        with start_blocking_portal() as portal:
+            portal.call(_download, url, to, max_size, size, on_progress)
     except TimeoutError:
         raise WeightsError(
             f"{url}: not here after {TIME_LIMIT / 3600:g} hours; get the file by other means, and "

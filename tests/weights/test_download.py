@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,26 @@ def test_a_file_comes_whole_and_progress_is_told(site: Any, tmp_path: Path) -> N
     download(f"{site.url}/a.tar", to, max_size=MOST, on_progress=lambda *pair: told.append(pair))
     assert to.read_bytes() == CONTENT
     assert told[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_a_file_comes_where_an_event_loop_runs_as_in_a_notebook(site: Any, tmp_path: Path) -> None:
+    site.files["/a.tar"] = CONTENT
+
+    async def cell() -> None:
+        download(f"{site.url}/a.tar", tmp_path / "a", max_size=MOST)
+
+    asyncio.run(cell())
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_an_interrupt_ends_a_download(site: Any, tmp_path: Path) -> None:
+    site.files["/a.tar"] = CONTENT
+
+    def interrupted(*_: int) -> None:  # as Ctrl-C does
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        download(f"{site.url}/a.tar", tmp_path / "a", max_size=MOST, on_progress=interrupted)
 
 
 def test_redirects_are_followed(site: Any, tmp_path: Path) -> None:
